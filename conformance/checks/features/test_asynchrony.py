@@ -19,20 +19,15 @@ from blockbuster import blockbuster_ctx
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ONE_CITY,
-    TALE,
-    TWO_CITIES,
-    add_up,
+from conformance.checks.features.call_modes import add_up
+from conformance.checks.features.other_makers import refer_if_known, refer_if_one_streams
+from conformance.checks.features.questions import GREETING, ONE_CITY, TALE, TWO_CITIES, get_weather
+from conformance.checks.features.responders import (
     change_plans,
     count_chunks,
-    get_weather,
     mount,
     mount_refused,
     note_requests,
-    refer_if_known,
-    refer_if_one_streams,
 )
 from conformance.libraries import Request
 from conformance.reference import (

@@ -12,21 +12,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 
 from conformance.checks.assets import make_wav
-from conformance.checks.features.questions import (
-    TrafficLog,
-    at_model,
-    every_way,
-    judge_refusal,
-    judge_taking,
-    mount,
-    note_bodies,
-    refer,
-    referring,
-    refuse_noted,
-    tapped,
-)
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.other_makers import at_model, refer, referring
+from conformance.checks.features.readings import judge_refusal, judge_taking, tapped
+from conformance.checks.features.responders import mount, note_bodies, refuse_noted
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
+from conformance.subjects.traffic import TrafficLog
 from conformance.verdicts.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("lane")

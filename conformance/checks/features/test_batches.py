@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import GREETING, mount, note_bodies
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.libraries import Request
 from conformance.reference import AnswerPlan, AsyncResponderTransport, ReceivedRequest, respond
 from conformance.reference.exchange import plan_json

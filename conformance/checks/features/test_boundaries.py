@@ -16,26 +16,23 @@ import pytest
 from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from conformance.checks.features.questions import (
+from conformance.checks.features.call_modes import (
     EVERY_WAY,
-    GREETING,
-    NO_REPLAY,
-    ONE_CITY,
     ask_invoke,
     ask_stream,
-    change_answers,
     every_way,
-    find_replayed,
-    get_weather,
-    mount,
-    note_bodies,
+    streamed,
+)
+from conformance.checks.features.other_makers import (
+    NO_REPLAY,
     read_choice,
     refer_if_blind,
     refer_if_one_streams,
-    refuse_noted,
     skip_another_method,
-    streamed,
 )
+from conformance.checks.features.questions import GREETING, ONE_CITY, get_weather
+from conformance.checks.features.readings import find_replayed
+from conformance.checks.features.responders import change_answers, mount, note_bodies, refuse_noted
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import encode_json, plan_json
 from conformance.subjects.expected_errors import catch, catching, expect, expect_class, tolerate

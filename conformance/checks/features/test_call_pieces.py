@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TWO_CITIES,
-    change_answers,
-    change_plans,
+from conformance.checks.features.call_modes import (
     every_way_and_events,
-    find_wire_calls,
-    get_weather,
-    mount,
     streamed,
     streamed_and_events,
+)
+from conformance.checks.features.questions import GREETING, TWO_CITIES, get_weather
+from conformance.checks.features.responders import (
+    change_answers,
+    change_plans,
+    find_wire_calls,
+    mount,
 )
 from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import encode_event

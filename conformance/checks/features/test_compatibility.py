@@ -9,7 +9,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 
-from conformance.checks.features.questions import GREETING, get_weather, mount, note_bodies
+from conformance.checks.features.questions import GREETING, get_weather
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.subjects.subject import chosen
 from conformance.targets import FAKE_KEY
 from conformance.verdicts.evidence import Evidence

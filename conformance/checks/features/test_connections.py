@@ -14,17 +14,9 @@ import httpx2
 import pytest
 from langchain_core.messages import HumanMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TALE,
-    ask_ainvoke,
-    ask_invoke,
-    change_plans,
-    every_way,
-    mount,
-    note_requests,
-    refuse_noted,
-)
+from conformance.checks.features.call_modes import ask_ainvoke, ask_invoke, every_way
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.responders import change_plans, mount, note_requests, refuse_noted
 from conformance.reference import (
     AnswerPlan,
     AsyncResponderTransport,

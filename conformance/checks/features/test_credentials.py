@@ -10,14 +10,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    EVERY_WAY,
-    GREETING,
-    every_way,
-    mount,
-    note_requests,
-)
+from conformance.checks.features.call_modes import BOTH_WAYS, EVERY_WAY, every_way
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_requests
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.expected_errors import catch, tolerate

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import note_requests, refuse_noted
+from conformance.checks.features.responders import note_requests, refuse_noted
 from conformance.libraries import Request
 from conformance.reference import (
     AnswerPlan,

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from langchain_core.language_models import BaseChatModel
 
-from conformance.checks.features.questions import GREETING, mount, note_requests, refuse_noted
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_requests, refuse_noted
 from conformance.reference import ReceivedRequest, ResponderTransport
 from conformance.subjects.expected_errors import catch, catching, expect
 from conformance.subjects.subject import chosen

@@ -14,13 +14,11 @@ import httpx2
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TAKES,
-    TALE,
+from conformance.checks.features.call_modes import TAKES, every_way
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.responders import (
     change_answers,
     change_plans,
-    every_way,
     make_clients,
     mount,
     mount_refused,

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TWO_CITIES,
-    change_answers,
-    change_plans,
+from conformance.checks.features.call_modes import (
     every_way,
     every_way_and_events,
-    find_wire_parts,
-    get_weather,
-    mount,
-    read_finish,
     streamed,
     streamed_and_events,
+)
+from conformance.checks.features.questions import GREETING, TWO_CITIES, get_weather
+from conformance.checks.features.readings import read_finish
+from conformance.checks.features.responders import (
+    change_answers,
+    change_plans,
+    find_wire_parts,
+    mount,
 )
 from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import encode_event

@@ -13,18 +13,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from conformance.checks.assets import make_png
-from conformance.checks.features.questions import (
-    at_model,
-    get_weather,
-    judge_refusal,
-    judge_taking,
-    mount,
-    note_bodies,
-    refer,
-    refer_if_blind,
-    referring,
-    tapped,
-)
+from conformance.checks.features.other_makers import at_model, refer, refer_if_blind, referring
+from conformance.checks.features.questions import get_weather
+from conformance.checks.features.readings import judge_refusal, judge_taking, tapped
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.reference import make_request, respond
 from conformance.subjects.expected_errors import catching
 from conformance.subjects.subject import chosen

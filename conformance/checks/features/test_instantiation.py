@@ -8,15 +8,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    both_ways,
-    get_weather,
-    mount,
-    name_of,
-    note_requests,
-    tapped,
-)
+from conformance.checks.features.call_modes import both_ways
+from conformance.checks.features.other_makers import name_of
+from conformance.checks.features.questions import GREETING, get_weather
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import mount, note_requests
 from conformance.reference import ReceivedRequest
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer

@@ -12,18 +12,14 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from conformance.checks.features.questions import (
-    EVERY_WAY,
-    ONE_CITY,
-    TAKES,
-    at_model,
+from conformance.checks.features.call_modes import EVERY_WAY, TAKES, every_way, every_way_and_events
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import ONE_CITY, get_weather
+from conformance.checks.features.responders import (
     change_answers,
     change_plans,
-    every_way,
-    every_way_and_events,
     find_wire_calls,
     find_wire_parts,
-    get_weather,
     mount,
     note_bodies,
     refuse_noted,

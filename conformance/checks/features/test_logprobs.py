@@ -9,16 +9,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    at_model,
-    both_ways,
-    change_plans,
-    every_way,
-    mount,
-    streamed,
-    tapped,
-)
+from conformance.checks.features.call_modes import both_ways, every_way, streamed
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import change_plans, mount
 from conformance.subjects.expected_errors import catch, is_typed
 from conformance.subjects.subject import chosen
 from conformance.verdicts.evidence import Evidence

@@ -15,15 +15,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from conformance.checks.features.questions import (
-    ONE_CITY,
-    at_model,
-    every_way,
-    get_weather,
-    mount,
-    note_bodies,
-    refuse_noted,
-)
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import ONE_CITY, get_weather
+from conformance.checks.features.responders import mount, note_bodies, refuse_noted
 from conformance.subjects.expected_errors import expect
 from conformance.targets import LANES
 from conformance.verdicts.evidence import Evidence

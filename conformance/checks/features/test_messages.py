@@ -17,13 +17,9 @@ from langchain_core.messages import (
 )
 from langchain_core.prompts import ChatPromptTemplate
 
-from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    both_ways,
-    mount,
-    note_bodies,
-    tapped,
-)
+from conformance.checks.features.call_modes import BOTH_WAYS, both_ways
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
 from conformance.verdicts.evidence import Evidence

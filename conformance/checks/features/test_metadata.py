@@ -10,18 +10,11 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ONE_CITY,
-    TALE,
-    at_model,
-    both_ways,
-    every_way,
-    get_weather,
-    mount,
-    read_finish,
-    tapped,
-)
+from conformance.checks.features.call_modes import both_ways, every_way
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import GREETING, ONE_CITY, TALE, get_weather
+from conformance.checks.features.readings import read_finish, tapped
+from conformance.checks.features.responders import mount
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import FAKE_KEY, LANES

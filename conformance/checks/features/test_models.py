@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from langchain_core.runnables import ConfigurableField
 
-from conformance.checks.features.questions import GREETING, mount, note_bodies, note_requests
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_bodies, note_requests
 from conformance.reference import AnswerPlan, ReceivedRequest, make_request, respond
 from conformance.reference.exchange import plan_json
 from conformance.subjects.subject import chosen

@@ -10,16 +10,9 @@ import pytest
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import ConfigurableField
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ask_astream,
-    ask_stream,
-    every_way,
-    mount,
-    note_bodies,
-    note_requests,
-    refuse_noted,
-)
+from conformance.checks.features.call_modes import ask_astream, ask_stream, every_way
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_bodies, note_requests, refuse_noted
 from conformance.reference import ReceivedRequest
 from conformance.subjects.expected_errors import expect
 from conformance.verdicts.evidence import Evidence

@@ -12,16 +12,15 @@ from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import BaseModel
 
-from conformance.checks.features.questions import (
+from conformance.checks.features.call_modes import (
     EVERY_WAY,
-    GREETING,
-    ONE_CITY,
-    TWO_CITIES,
     ask_events,
     ask_events_awaited,
-    change_answers,
     every_way,
-    get_weather,
+)
+from conformance.checks.features.questions import GREETING, ONE_CITY, TWO_CITIES, get_weather
+from conformance.checks.features.responders import (
+    change_answers,
     mount,
     name_requests,
     note_bodies,

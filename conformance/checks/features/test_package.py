@@ -16,7 +16,7 @@ from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
-from conformance.checks.features.questions import every_way
+from conformance.checks.features.call_modes import every_way
 from conformance.claims.table import load_table
 from conformance.subjects.expected_errors import expect
 from conformance.subjects.subject import chosen

@@ -10,20 +10,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TALE,
-    TWO_CITIES,
-    both_ways,
-    every_way,
-    get_weather,
-    knowing,
-    leave_unknown,
-    mount,
-    note_bodies,
-    refer,
-    tapped,
-)
+from conformance.checks.features.call_modes import both_ways, every_way
+from conformance.checks.features.other_makers import knowing, leave_unknown, refer
+from conformance.checks.features.questions import GREETING, TALE, TWO_CITIES, get_weather
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.subjects.expected_errors import tolerate
 from conformance.subjects.subject import chosen
 from conformance.subjects.wire_answers import read_answer

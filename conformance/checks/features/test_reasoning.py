@@ -9,20 +9,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from conformance.checks.features.questions import (
-    NO_REPLAY,
-    ONE_CITY,
-    at_model,
-    both_ways,
-    every_way,
-    find_replayed,
-    get_weather,
-    knowing,
-    mount,
-    note_bodies,
-    read_reasoning,
-    tapped,
-)
+from conformance.checks.features.call_modes import both_ways, every_way
+from conformance.checks.features.other_makers import NO_REPLAY, at_model, knowing
+from conformance.checks.features.questions import ONE_CITY, get_weather
+from conformance.checks.features.readings import find_replayed, read_reasoning, tapped
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.subjects.subject import chosen
 from conformance.targets import LANES
 from conformance.verdicts.evidence import Evidence

@@ -21,16 +21,10 @@ import httpx2
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TAKES,
-    TALE,
-    change_answers,
-    every_way,
-    leave_unknown,
-    mount,
-    note_requests,
-)
+from conformance.checks.features.call_modes import TAKES, every_way
+from conformance.checks.features.other_makers import leave_unknown
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.responders import change_answers, mount, note_requests
 from conformance.reference import AnswerPlan, ReceivedRequest, Responder, respond
 from conformance.reference.exchange import encode_event, plan_bytes, plan_json
 from conformance.reference.listener import SERVING

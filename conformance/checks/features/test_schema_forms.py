@@ -10,12 +10,11 @@ from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as OldBaseModel
 
-from conformance.checks.features.questions import (
-    GREETING,
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.questions import GREETING, get_weather
+from conformance.checks.features.responders import (
     change_answers,
-    every_way,
     find_wire_parts,
-    get_weather,
     mount,
     note_bodies,
     refuse_noted,

@@ -18,15 +18,12 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from pydantic import SecretStr
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ONE_CITY,
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.questions import GREETING, ONE_CITY, TALE, get_weather
+from conformance.checks.features.responders import (
     REQUEST_ID,
-    TALE,
     change_answers,
-    every_way,
     find_wire_parts,
-    get_weather,
     mount,
     name_requests,
     note_bodies,

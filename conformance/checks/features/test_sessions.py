@@ -11,7 +11,8 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
-from conformance.checks.features.questions import GREETING, mount, note_requests
+from conformance.checks.features.questions import GREETING
+from conformance.checks.features.responders import mount, note_requests
 from conformance.reference import ReceivedRequest
 from conformance.verdicts.evidence import Evidence
 

@@ -14,16 +14,9 @@ from typing import Any, cast
 import pytest
 from langchain_core import exceptions as core
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TALE,
-    change_plans,
-    every_way,
-    mount,
-    name_requests,
-    note_requests,
-    streamed,
-)
+from conformance.checks.features.call_modes import every_way, streamed
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.responders import change_plans, mount, name_requests, note_requests
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import BodyChunk, plan_bytes
 from conformance.subjects.expected_errors import expect

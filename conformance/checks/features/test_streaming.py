@@ -12,23 +12,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable
 
-from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    ONE_CITY,
-    TAKES,
-    TALE,
-    TWO_CITIES,
-    add_up,
-    at_model,
-    change_plans,
-    count_chunks,
-    get_weather,
-    judge_reading,
-    mount,
-    read_reasoning,
-    refer,
-    tapped,
-)
+from conformance.checks.features.call_modes import BOTH_WAYS, TAKES, add_up
+from conformance.checks.features.other_makers import at_model, refer
+from conformance.checks.features.questions import ONE_CITY, TALE, TWO_CITIES, get_weather
+from conformance.checks.features.readings import judge_reading, read_reasoning, tapped
+from conformance.checks.features.responders import change_plans, count_chunks, mount
 from conformance.reference import AnswerPlan, BodyChunk
 from conformance.reference.exchange import DONE, Ending, encode_event
 from conformance.subjects.expected_errors import catching, expect_status, says

@@ -14,23 +14,23 @@ from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
-from conformance.checks.features.questions import (
-    BOTH_WAYS,
+from conformance.checks.features.call_modes import BOTH_WAYS
+from conformance.checks.features.other_makers import (
     at_model,
-    change_answers,
-    find_wire_calls,
-    find_wire_parts,
-    judge_reading,
-    mount,
-    note_bodies,
-    opened,
     read_choice,
     refer,
     refer_if_known,
     refer_if_streamed,
     skip_another_method,
+)
+from conformance.checks.features.readings import judge_reading, opened, tapped
+from conformance.checks.features.responders import (
+    change_answers,
+    find_wire_calls,
+    find_wire_parts,
+    mount,
+    note_bodies,
     spoil_arguments,
-    tapped,
 )
 from conformance.subjects.expected_errors import catching
 from conformance.subjects.known_faults import DICTIONARY, KNOWN

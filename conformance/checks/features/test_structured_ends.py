@@ -15,12 +15,9 @@ from pydantic.v1 import BaseModel as OldBaseModel
 from pydantic.v1 import Field as OldField
 from typing_extensions import TypedDict
 
-from conformance.checks.features.questions import (
-    TAKES,
-    ask_astream,
-    ask_stream,
+from conformance.checks.features.call_modes import TAKES, ask_astream, ask_stream, every_way
+from conformance.checks.features.responders import (
     change_answers,
-    every_way,
     find_wire_calls,
     find_wire_parts,
     mount,

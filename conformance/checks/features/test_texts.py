@@ -22,20 +22,17 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from conformance.checks.features.questions import (
-    BOTH_WAYS,
-    ask_stream,
-    at_model,
+from conformance.checks.features.call_modes import BOTH_WAYS, ask_stream, every_way, streamed
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import get_weather
+from conformance.checks.features.responders import (
     change_answers,
     change_plans,
-    every_way,
     find_wire_calls,
     find_wire_parts,
-    get_weather,
     mount,
     note_bodies,
     refuse_noted,
-    streamed,
 )
 from conformance.reference import AnswerPlan, BodyChunk
 from conformance.subjects.expected_errors import catching, expect, tolerate

@@ -13,17 +13,9 @@ import httpx
 import httpx2
 import pytest
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TAKES,
-    TALE,
-    ask_ainvoke,
-    ask_invoke,
-    change_plans,
-    every_way,
-    make_clients,
-    mount,
-)
+from conformance.checks.features.call_modes import TAKES, ask_ainvoke, ask_invoke, every_way
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.responders import change_plans, make_clients, mount
 from conformance.libraries import Request
 from conformance.reference import AnswerPlan, BodyChunk, ReceivedRequest
 from conformance.reference.exchange import plan_bytes

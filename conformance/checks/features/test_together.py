@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from conformance.checks.features.questions import (
+from conformance.checks.features.call_modes import every_way_and_events
+from conformance.checks.features.questions import get_weather
+from conformance.checks.features.responders import (
     change_answers,
-    every_way_and_events,
     find_wire_parts,
-    get_weather,
     make_clients,
     mount,
     note_bodies,

@@ -10,15 +10,9 @@ from langchain_core.tools import InjectedToolArg, tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ONE_CITY,
-    every_way,
-    get_weather,
-    mount,
-    note_bodies,
-    refuse_noted,
-)
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.questions import GREETING, ONE_CITY, get_weather
+from conformance.checks.features.responders import mount, note_bodies, refuse_noted
 from conformance.subjects.expected_errors import expect
 from conformance.verdicts.evidence import Evidence
 

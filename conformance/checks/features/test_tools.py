@@ -18,24 +18,16 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from conformance.checks.features.questions import (
-    GREETING,
-    ONE_CITY,
-    TWO_CITIES,
-    add_up,
-    ask_stream,
-    at_model,
-    both_ways,
+from conformance.checks.features.call_modes import add_up, ask_stream, both_ways, every_way
+from conformance.checks.features.other_makers import at_model, read_choice, refer_if_known
+from conformance.checks.features.questions import GREETING, ONE_CITY, TWO_CITIES, get_weather
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import (
     change_answers,
-    every_way,
     find_wire_calls,
-    get_weather,
     mount,
     note_bodies,
-    read_choice,
-    refer_if_known,
     spoil_arguments,
-    tapped,
 )
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import DONE, encode_event, encode_json, plan_stream
@@ -192,7 +184,7 @@ def test_a_forced_call_that_did_not_come_is_pointed_out(
         answers = [ask(forced, ONE_CITY) for _ in range(2)]
     assert [message.response_metadata["tool_call_missing"] for message in answers] == [True, True]
     assert [each.category for each in warned] == [lost, lost], "each of two responses lacks a call"
-    assert {Path(each.filename).name for each in warned} == {"questions.py"}, "where it was asked"
+    assert {Path(each.filename).name for each in warned} == {"call_modes.py"}, "where it was asked"
 
 
 @pytest.mark.claim("tools.choice.lost-call")

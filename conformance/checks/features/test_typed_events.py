@@ -11,15 +11,13 @@ import httpx2
 import pytest
 from langchain_core.messages import content
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TWO_CITIES,
-    add_up,
-    at_model,
+from conformance.checks.features.call_modes import add_up
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.questions import GREETING, TWO_CITIES, get_weather
+from conformance.checks.features.responders import (
     change_answers,
     change_plans,
     find_wire_parts,
-    get_weather,
     mount,
     note_requests,
 )

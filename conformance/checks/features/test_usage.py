@@ -13,30 +13,27 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 
-from conformance.checks.features.questions import (
-    GREETING,
-    TALE,
-    TrafficLog,
+from conformance.checks.features.call_modes import (
     add_up,
     ask_stream,
-    at_model,
     both_ways,
-    change_answers,
-    change_plans,
     every_way,
+    streamed,
+)
+from conformance.checks.features.other_makers import (
+    at_model,
     knowing,
-    mount,
     name_of,
-    note_bodies,
     refer_if_known,
     refer_if_streamed,
-    streamed,
-    tapped,
 )
+from conformance.checks.features.questions import GREETING, TALE
+from conformance.checks.features.readings import tapped
+from conformance.checks.features.responders import change_answers, change_plans, mount, note_bodies
 from conformance.reference import AnswerPlan, ReceivedRequest, respond
 from conformance.reference.exchange import encode_json
 from conformance.subjects.subject import chosen
-from conformance.subjects.traffic import UNREQUESTED, is_usage_unrequested
+from conformance.subjects.traffic import UNREQUESTED, TrafficLog, is_usage_unrequested
 from conformance.subjects.wire_answers import read_answer
 from conformance.targets import LANES
 from conformance.verdicts.evidence import Evidence

@@ -10,14 +10,10 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from conformance.checks.features.questions import (
-    at_model,
-    every_way,
-    judge_refusal,
-    mount,
-    note_bodies,
-    tapped,
-)
+from conformance.checks.features.call_modes import every_way
+from conformance.checks.features.other_makers import at_model
+from conformance.checks.features.readings import judge_refusal, tapped
+from conformance.checks.features.responders import mount, note_bodies
 from conformance.subjects.expected_errors import catching, expect
 from conformance.subjects.subject import chosen
 from conformance.verdicts.evidence import Evidence

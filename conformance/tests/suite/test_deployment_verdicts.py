@@ -30,7 +30,7 @@ FINISH, COUNTED = "metadata.finish.reason", "usage.invoke.once"
 
 
 class Told(NamedTuple):
-    """What a run reported: exit code, status of each claim, reasons, requests, problems beside them."""
+    """A run: exit code, status of each claim, reasons, requests, problems beside them."""
 
     code: int
     statuses: dict[str, str]

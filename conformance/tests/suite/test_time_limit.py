@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.features import questions
+from conformance.checks.features import call_modes
 from conformance.reference import make_request, respond
 from conformance.subjects import connect, time_limit
 from conformance.subjects.time_limit import limit_time
@@ -110,9 +110,9 @@ def test_tasks_of_a_check_that_was_ended_do_not_go_on(endless: list[float]) -> N
             await asyncio.sleep(0.01)
 
     with pytest.raises(pytest.fail.Exception), limit_time(int):
-        questions._run(tick())
+        call_modes._run(tick())
     counted = len(ticks)
-    questions._run(asyncio.sleep(0.1))
+    call_modes._run(asyncio.sleep(0.1))
     assert len(ticks) == counted > 1
     assert endless == [0.2]
 

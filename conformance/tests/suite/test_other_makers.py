@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.features.questions import knowing, read_choice
+from conformance.checks.features.other_makers import knowing, read_choice
 from conformance.subjects.subject import choose
 from conformance.verdicts.evidence import Evidence
 
