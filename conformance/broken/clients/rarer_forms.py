@@ -52,7 +52,10 @@ def refuses_thoughts_and_calls_that_are_passed_on(patch: Patch) -> None:
 
 
 def writes_the_blocks_of_a_result_as_a_text(patch: Patch) -> None:
-    hear_with(patch, messages, "_write_tool", 1, str)
+    def write(turn: Any) -> Any:
+        return {**turn, "content": str(turn["content"])} if turn["role"] == "tool" else turn
+
+    answer_with(patch, messages, "_write_turn", lambda turns: map(write, turns))
 
 
 def overrides_the_strict_of_a_tool(patch: Patch) -> None:
@@ -206,6 +209,10 @@ def embeds_texts_without_an_order(patch: Patch) -> None:
         return [*texts] if isinstance(texts, set | dict) else texts
 
     hear_with(patch, BasetenEmbeddings, "_divide", 1, order)
+
+
+def asks_for_vectors_of_no_texts(patch: Patch) -> None:
+    answer_with(patch, BasetenEmbeddings, "_divide", lambda batches: batches or [(0, [])])
 
 
 def reads_no_stream_with_a_bad_byte(patch: Patch) -> None:

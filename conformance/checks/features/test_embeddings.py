@@ -92,7 +92,8 @@ def test_each_text_gets_its_vector_in_whatever_order_they_come(
     assert {(*body,) for body in bodies} == {("input", "model")}
     assert vectors == [model.embed_query(text) for text in _TEXTS]
     assert asyncio.run(model.aembed_query(_TEXTS[-1])) == vectors[-1]
-    assert embed(model, []) == []
+    before = len(seen)
+    assert (embed(model, []), len(seen)) == ([], before), "a request is sent for no texts"
     whole = _change_rows(lambda rows: [{**row, "embedding": [3, 0, -4]} for row in rows])
     assert embed(_mount(evidence, whole), _TEXTS[:1]) == [[3.0, 0.0, -4.0]]
 

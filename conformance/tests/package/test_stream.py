@@ -141,7 +141,7 @@ REASONED: dict[str, tuple[list[Any], dict[str, str]]] = {
 
 @in_each(("deltas", "kept"), REASONED)
 def test_reasoning_and_refusals_are_kept_once(deltas: list[Any], kept: dict[str, str]) -> None:
-    assert merge(*map(text, deltas), STOP).additional_kwargs == kept
+    assert merge(*map(delta_event, deltas), STOP).additional_kwargs == kept
 
 
 CALLS: dict[str, tuple[list[bytes], list[tuple[str, str, Any]]]] = {
