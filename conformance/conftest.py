@@ -80,19 +80,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reason = f"the client cannot be imported: {type(error).__name__}: {error}"
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason) from error
-    asked = option.factory and not option.collectonly
-    lanes = LANES.keys() & (option.lane or LANES) if asked else ()
+    requested = option.factory and not option.collectonly
+    lanes = LANES.keys() & (option.lane or LANES) if requested else ()
     finders = (probes.find_misdirected, probes.find_memory)
     for reason in filter(None, (find(LANES[name]) for name in sorted(lanes) for find in finders)):
         note_refusal(session.config, reason)
         raise pytest.UsageError(reason)
-    for name in LANES if asked else ():
+    for name in LANES if requested else ():
         silence.SILENT.update(probes.find_silence(LANES[name]))
     # Of every lane: a check of the client alone asks in one that the run may not be about.
-    found = {name: probes.find_refusal(LANES[name]) for name in LANES if asked}
+    found = {name: probes.find_refusal(LANES[name]) for name in LANES if requested}
     session.config.stash[_REFUSED] = {name: why for name, why in found.items() if why}
     session.config.stash[_BROKEN] = {
-        name: probes.find_broken(LANES[name]) for name in LANES if asked and not found.get(name)
+        name: probes.find_broken(LANES[name]) for name in LANES if requested and not found.get(name)
     }
     session.config.stash[_BLIND] = {
         name: probes.find_blindness(LANES[name]) for name in session.config.stash[_BROKEN]

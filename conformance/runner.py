@@ -179,9 +179,9 @@ def verify(
         raise CutRunError(f"the run was cut, and is no report\n{output}")
     if selection.bound_only:
         bound = {place for _, place in record.bindings}
-        asked, places = places, [place for place in places if place in bound]
+        requested, places = places, [place for place in places if place in bound]
         if not places:
-            names = ", ".join(dict.fromkeys(place.claim for place in asked))
+            names = ", ".join(dict.fromkeys(place.claim for place in requested))
             raise TableError(f"no check of {names} asks a service: `verify --claim` judges it")
     if record.cost:
         record.header["cost"] = record.cost

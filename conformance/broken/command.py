@@ -177,8 +177,8 @@ def prove(
     print_findings(findings, console, order.praise)
     if not order.names:
         survivors = find_survivors(table, findings)
-        asked = order.claims or table.claims
-        problems += [f"caught by none: {p}" for p in survivors if p.claim in asked]
+        requested = order.claims or table.claims
+        problems += [f"caught by none: {p}" for p in survivors if p.claim in requested]
         if not order.claims:
             problems += _ask_canary(suite, order.jobs, console)
     for problem in problems:

@@ -26,7 +26,7 @@ from conformance.subjects.known_faults import (
     OVERLOOKED,
     find_cause,
     find_reported,
-    is_asked_again,
+    is_retried,
 )
 from conformance.subjects.subject import MADE, chosen
 from conformance.subjects.time_limit import limit_time
@@ -37,7 +37,7 @@ from conformance.verdicts.evidence import end_inapplicable
 from conformance.verdicts.reasons import describe_failure
 
 _PASSED = pytest.StashKey[bool]()
-_ASKED = pytest.StashKey[bool]()
+_REQUESTED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,7 +51,7 @@ def _defect(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _limit_time(request: pytest.FixtureRequest) -> Iterator[None]:
     limited = request.config.option.factory
-    with limit_time(connect.count_requests, is_asked_again) if limited else nullcontext():
+    with limit_time(connect.count_requests, is_retried) if limited else nullcontext():
         yield
 
 
@@ -142,7 +142,7 @@ def vcr_config(request: pytest.FixtureRequest, target: str) -> dict[str, Any]:
     look = settings["before_record_request"]
 
     def note_request(sent: Any) -> Any:
-        request.node.stash[_ASKED] = True
+        request.node.stash[_REQUESTED] = True
         return look(sent)
 
     return settings | {"before_record_request": note_request}
@@ -199,7 +199,7 @@ def _take_failures() -> list[Exception]:
 
 def _lacks_cassette(item: pytest.Item) -> bool:
     option, lane = item.config.option, find_lane(item)
-    if find_stage(option.target) != "replay" or not item.stash.get(_ASKED, False):
+    if find_stage(option.target) != "replay" or not item.stash.get(_REQUESTED, False):
         return False
     return not (
         option.cassettes / name_cassette(item.nodeid, lane.name if lane else "client")

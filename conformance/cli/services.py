@@ -93,7 +93,7 @@ def _judge_service(options: argparse.Namespace, suite: Suite, console: Console) 
     # Imported when asked for: it needs the client.
     module = importlib.import_module("conformance.services.deployment")
     try:
-        service = module.aim(options.url, options.model or "", asked=not options.dry_run)
+        service = module.aim(options.url, options.model or "", requested=not options.dry_run)
     except module.ServiceError as error:
         raise TableError(str(error)) from error
     selection = Selection(

@@ -50,14 +50,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _find_repeated(items: Iterable[pytest.Item]) -> set[pytest.Item]:
     """Find the checks that ask in a second lane what they ask in a first."""
-    asked: set[str] = set()
+    requested: set[str] = set()
     repeated = set()
     for item in items:
         lane = str(getattr(getattr(item, "callspec", None), "params", {}).get("lane", ""))
         check = item.nodeid.replace(lane, "", 1)
-        if lane and check in asked:
+        if lane and check in requested:
             repeated.add(item)
-        asked.add(check)
+        requested.add(check)
     return repeated
 
 

@@ -97,11 +97,11 @@ def estimate(paths: Iterable[Path]) -> Cost:
 def _count_tokens(interaction: dict[str, Any]) -> int:
     response = interaction["response"]
     bodies = (interaction["request"]["body"], response["body"]["string"])
-    asked, received = (
+    requested, received = (
         each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each or "")
         for each in bodies
     )
-    return count_answer(response["status"]["code"], asked, received)
+    return count_answer(response["status"]["code"], requested, received)
 
 
 @cache

@@ -185,12 +185,12 @@ def _make_json(order: Order) -> Any:
     text = order.prompt.text
     if form["type"] == "json_schema":
         return fill_schema(form["json_schema"].get("schema") or {"type": "object"}, Material(text))
-    asked = f"{order.prompt.system} {text}"
-    shown = _find_schema(asked)
+    sentence = f"{order.prompt.system} {text}"
+    shown = _find_schema(sentence)
     if shown is not None:
         return fill_schema(shown, Material(text))
     material = Material(text, subjects=())
-    keys = _KEY.findall(asked) or ["answer"]
+    keys = _KEY.findall(sentence) or ["answer"]
     return {key: material.take_word(key) for key in keys}
 
 

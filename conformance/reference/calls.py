@@ -64,11 +64,11 @@ def choose_calls(
         name = choice["function"]["name"]
         return tuple(_call(one, text) for one in functions if one["name"] == name)
     if choice == "required":
-        return _asked(text, functions) or (_call(functions[0], text),)
-    return () if answers_tool else _asked(text, functions)
+        return _requested(text, functions) or (_call(functions[0], text),)
+    return () if answers_tool else _requested(text, functions)
 
 
-def _asked(text: str, functions: Sequence[Mapping[str, Any]]) -> tuple[Call, ...]:
+def _requested(text: str, functions: Sequence[Mapping[str, Any]]) -> tuple[Call, ...]:
     plan = _plan(text, functions)
     if len(plan) > 1 and all(_suffices(one, text[slice(*span)]) for one, span in plan):
         calls = [_call(one, text, span) for one, span in plan]

@@ -59,13 +59,13 @@ def read_prompt(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> 
     """
     user = _last(messages, "user")
     results = _trailing_results(messages)
-    asked = [*([user] if user else []), *results]
+    requested = [*([user] if user else []), *results]
     return Prompt(
         text=read_text(user),
         system=" ".join(read_text(m) for m in messages if m.get("role") in ("system", "developer")),
         speaker=user.get("name") if user else None,
         results=tuple(map(read_text, results)),
-        media=tuple(_describe(part) for message in asked for part in find_media(message)),
+        media=tuple(_describe(part) for message in requested for part in find_media(message)),
         turns=len(messages),
         answers_tool=bool(results),
         tokens=sum(map(_count_message, messages))

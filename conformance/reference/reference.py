@@ -185,8 +185,8 @@ def _thinks(body: Mapping[str, Any], model: Model) -> bool:
     kind = (body.get("thinking") or {}).get("type")
     if model.thinks == "never" or effort == "none" or kind == "disabled":
         return False
-    asked = arguments.get("enable_thinking")
-    return model.thinks == "default" or kind == "enabled" if asked is None else bool(asked)
+    requested = arguments.get("enable_thinking")
+    return model.thinks == "default" or kind == "enabled" if requested is None else bool(requested)
 
 
 def _list_served(responder: ReferenceServer, request: ReceivedRequest) -> AnswerPlan:

@@ -62,8 +62,8 @@ class Material:
     def mentions(self, name: str) -> bool:
         """Whether the prompt asks for a property by name, and not for its absence."""
         words = re.escape(name.replace("_", " "))
-        asked = re.search(rf"\b{words}\b", self.text, re.IGNORECASE)
-        return bool(asked) and not re.search(rf"\bno {words}\b", self.text, re.IGNORECASE)
+        requested = re.search(rf"\b{words}\b", self.text, re.IGNORECASE)
+        return bool(requested) and not re.search(rf"\bno {words}\b", self.text, re.IGNORECASE)
 
 
 def fill_schema(schema: Mapping[str, Any], material: Material) -> Any:

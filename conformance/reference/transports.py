@@ -39,14 +39,14 @@ class _Mount:
 
     def plan(self, request: Request) -> AnswerPlan:
         """Ask the reference server."""
-        asked = ReceivedRequest(
+        requested = ReceivedRequest(
             method=request.method,
             target=request.url.raw_path.decode("ascii"),
             headers=tuple((key.lower(), value) for key, value in request.headers.multi_items()),
             body=request.content,
         )
-        self.requests.append(asked)
-        plan = self.responder(asked)
+        self.requests.append(requested)
+        plan = self.responder(requested)
         self.open_answers += 1
         return plan
 

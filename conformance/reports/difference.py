@@ -122,7 +122,7 @@ def compare(old: Mapping[str, Any], report: Report) -> Difference:
     before = {
         Place(line["claim"], line["lane"]): Status(line["status"])
         for line in old["lines"]
-        if _is_asked(report, line["claim"], line["lane"])
+        if _is_requested(report, line["claim"], line["lane"])
     }
     changes = sorted(
         _find_changes(before, report), key=lambda change: list(Kind).index(change.kind)
@@ -157,7 +157,7 @@ def _classify(old: Status | None, new: Status) -> Kind | None:
     return Kind.REGRESSED if _RANKS[new] > _RANKS[old] else Kind.FIXED
 
 
-def _is_asked(report: Report, claim: str, lane: str) -> bool:
+def _is_requested(report: Report, claim: str, lane: str) -> bool:
     lanes, names = report.run["lanes"], report.run["claims"]
     named = any(f"{claim}.".startswith(f"{name}.") for name in names)
     return (not lanes or lane in lanes) and (not names or named)

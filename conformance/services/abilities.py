@@ -100,7 +100,7 @@ def _names_places_as_asked(answers: Answers) -> bool:
     shown = [call.value for answer in answers for call in answer.calls if call.is_valid]
     shown += [answer.sent_object for answer in answers]
     named = (each["city"] for each in shown if isinstance(each.get("city"), str))
-    return not any(_PLACE.search(city) and city not in _ASKED for city in named)
+    return not any(_PLACE.search(city) and city not in _REQUESTED for city in named)
 
 
 def _calls_in_the_order_of_the_question(answers: Answers) -> bool:
@@ -108,7 +108,7 @@ def _calls_in_the_order_of_the_question(answers: Answers) -> bool:
     return ["Rome", "Paris"] not in made
 
 
-_ASKED = {"Paris", "Rome", "New York City"}
+_REQUESTED = {"Paris", "Rome", "New York City"}
 """What the checks ask about; a model may add a country, or leave a word out."""
 _PLACE = re.compile(r"(?i)\b(?:Paris|Rome|New York)\b")
 _COMPARED = ("tools.", "structured.")

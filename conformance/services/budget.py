@@ -328,8 +328,8 @@ def _find_stranger(request: Request, response: Response, status: int) -> str:
     if status in _REDIRECTS:
         where = response.headers.get("location", "nowhere")
         return f"HTTP {status}: {path} redirects to {where:.200}; give the URL that it leads to"
-    asked = request.method == "POST" and status in _SUCCESSES
-    if not asked or _is_stream(response) or read_answer(response.text).choices:
+    requested = request.method == "POST" and status in _SUCCESSES
+    if not requested or _is_stream(response) or read_answer(response.text).choices:
         return ""
     if response.text.lstrip().startswith("<"):
         return f"a page in the place of an answer at {path}, such as a login's: {_tell(response)}"

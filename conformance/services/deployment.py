@@ -101,7 +101,7 @@ class Service:
 
 
 def aim(
-    url: str, model: str, environment: Mapping[str, str] = os.environ, *, asked: bool = True
+    url: str, model: str, environment: Mapping[str, str] = os.environ, *, requested: bool = True
 ) -> Service:
     """Return the service that a URL, a slug, or both stand for.
 
@@ -109,7 +109,7 @@ def aim(
         url: A deployment's URL in any form that the client takes, or an engine's base URL.
         model: A model's slug.
         environment: Where the key stands.
-        asked: Whether anything is going to be sent; an estimate needs no key.
+        requested: Whether anything is going to be sent; an estimate needs no key.
 
     Raises:
         ServiceError: The URL is none, Model APIs are asked without a slug, or the key is missing.
@@ -124,7 +124,7 @@ def aim(
     if hosted and not model:
         raise ServiceError("Model APIs serve many models: name one, as `model SLUG`")
     own = hosted or host.endswith(_OWN)
-    if own and asked and not environment.get("BASETEN_API_KEY", "").strip():
+    if own and requested and not environment.get("BASETEN_API_KEY", "").strip():
         raise ServiceError("the key is missing: set BASETEN_API_KEY in the environment")
     lane = "model-apis" if hosted else "dedicated"
     return Service("live" if own else "engine", lane, "" if hosted else url.strip(), model)
@@ -174,11 +174,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     option = session.config.option
-    asked = not option.collectonly
-    service = aim(option.model_url or "", next(iter(option.model), ""), asked=asked)
+    requested = not option.collectonly
+    service = aim(option.model_url or "", next(iter(option.model), ""), requested=requested)
     model, stopped, guess = service.model, "", ""
     silence = option.max_silence or _SILENCE[service.target]
-    if service.url and asked:
+    if service.url and requested:
         deadline = Deadline()
         deadline.begin(max(silence, _LOOK_UP), _give_up)
         try:
@@ -224,8 +224,8 @@ def _look_up(service: Service) -> tuple[str, str, str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    left = [item for item in items if not _is_asked(item)]
-    items[:] = [item for item in items if _is_asked(item)]
+    left = [item for item in items if not _is_requested(item)]
+    items[:] = [item for item in items if _is_requested(item)]
     config.hook.pytest_deselected(items=left)
     option = config.option
     order = {claim.id: at for at, claim in enumerate(load_table(option.claims_file).judged)}
@@ -254,7 +254,7 @@ def _list_claims(item: pytest.Item) -> list[str]:
     return [place.claim for place in places_of(item)]
 
 
-def _is_asked(item: pytest.Item) -> bool:
+def _is_requested(item: pytest.Item) -> bool:
     # A benchmark asks as often as it pleases; what judges no claim costs no token.
     return is_recorded(item) and is_bound(item) and not item.get_closest_marker("benchmark")
 

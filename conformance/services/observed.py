@@ -125,9 +125,9 @@ class Observed(NamedTuple):
     @property
     def escapes(self) -> bool:
         """Whether an answer that is to be JSON is an object only once its text is unescaped."""
-        asked = self.is_whole and self.read().get("response_format")
+        requested = self.is_whole and self.read().get("response_format")
         answer = read_answer(self.response)
-        text = answer.text if asked and not answer.sent_object else ""
+        text = answer.text if requested and not answer.sent_object else ""
         plain = (html.unescape(text), text.replace('\\"', '"'))
         return any(sentence != text and WireAnswer(sentence).sent_object for sentence in plain)
 
@@ -161,9 +161,12 @@ class Observed(NamedTuple):
         if not (self.is_whole and answer.usage.keys() & names):
             return False
         wrong = answer.usage.get("total_tokens", prompt + completion) != prompt + completion
-        asked, text = len(self.request.split()), len(f"{answer.text} {answer.reasoning}".split())
-        few = asked > max(_LONG, text * 3)
-        return wrong or min(prompt, completion) < 1 or (few and prompt < asked / 3 < completion)
+        requested, text = (
+            len(self.request.split()),
+            len(f"{answer.text} {answer.reasoning}".split()),
+        )
+        few = requested > max(_LONG, text * 3)
+        return wrong or min(prompt, completion) < 1 or (few and prompt < requested / 3 < completion)
 
     @property
     def breaks_off(self) -> bool:
@@ -181,13 +184,13 @@ def _is_called(call: WireCall, schemas: dict[str, dict[str, Any]]) -> bool:
     return known and call.is_valid and Draft202012Validator(schema).is_valid(call.value)
 
 
-def list_features(asked: str) -> set[str]:
+def list_features(requested: str) -> set[str]:
     """Return what a request asks of a service beyond a plain answer, in words.
 
     Args:
-        asked: The request's body; empty if it asks for a list.
+        requested: The request's body; empty if it asks for a list.
     """
-    body: dict[str, Any] = json.loads(asked or "{}")
+    body: dict[str, Any] = json.loads(requested or "{}")
     # To forbid calls side by side is to ask for something; other options are off by that.
     on = (k for k, v in body.items() if v is not False or k == "parallel_tool_calls")
     given = {k: body[k] for k in on if body[k] is not None}
@@ -206,7 +209,7 @@ def list_features(asked: str) -> set[str]:
         found.add("reasoning of an earlier turn")
     if any("strict" in tool.get("function", ()) for tool in tools):
         found.add("a strict tool")
-    found.update(name for mark, name in _MEDIA.items() if mark in asked)
+    found.update(name for mark, name in _MEDIA.items() if mark in requested)
     forms = {name: body[name] for name in ("tool_choice", "response_format") if name in found}
     kinds = {k: v["type"] if isinstance(v, dict) else str(v) for k, v in forms.items()}
     return (found - forms.keys()) | {f"{name} {kind!r:.40}" for name, kind in kinds.items()}

@@ -269,10 +269,10 @@ def find_unshown(
     ):
         return _NO_STREAM_HOLDS
     answered = [each for each in observed if each.answers]
-    asked = {name for each in answered for name in list_features(each.request)}
+    requested = {name for each in answered for name in list_features(each.request)}
     shown = {*accepted, *(name for each in answered for name in list_shown(each))}
     # Streams are asked for before any call is, and need none.
     for feature, (sign, claim, why) in _SHOWN.items() if STREAMED not in judged else ():
-        if feature in asked and sign not in shown and claim not in judged:
+        if feature in requested and sign not in shown and claim not in judged:
             return why
     return ""

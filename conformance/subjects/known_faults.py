@@ -30,7 +30,7 @@ __all__ = [
     "find_cause",
     "find_reported",
     "find_silenced",
-    "is_asked_again",
+    "is_retried",
     "overlook",
     "refuse_call",
     "repair",
@@ -92,8 +92,8 @@ class _Fault(NamedTuple):
 
 def _find_whole_name(body: dict[str, Any]) -> str:
     """Return the slug of which a request names the end alone; empty if it names a model."""
-    asked = body.get("model")
-    return next((slug for slug in HOSTED if slug.partition("/")[2] == asked), "")
+    requested = body.get("model")
+    return next((slug for slug in HOSTED if slug.partition("/")[2] == requested), "")
 
 
 def _name_model(body: dict[str, Any]) -> None:
@@ -255,7 +255,7 @@ def refuse_call(claim: str, reason: str) -> None:
     SILENCED.append(reason)
 
 
-def is_asked_again() -> bool:
+def is_retried() -> bool:
     """Tell whether a failing service was asked again, which no claim of the check is about."""
     return _RETRIED not in JUDGED and len(ANSWERED) > 1 and {*ANSWERED[-2:]} <= _TRANSIENT
 

@@ -99,19 +99,20 @@ def find_misdirected(lane: Lane) -> str:
     # The checks say what else is wrong.
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         _make(lane, server).invoke("Hello")
-    asked = [request.path for request in server.requests]
+    requested = [request.path for request in server.requests]
     wanted = f"{lane.base_path}{_ROUTE}"
-    if not asked or wanted in asked:
+    if not requested or wanted in requested:
         return ""
-    if not asked[-1].endswith(_ROUTE):
+    if not requested[-1].endswith(_ROUTE):
         return (
-            f"what the factory makes asks for {asked[-1]}: it does not speak OpenAI's chat "
+            f"what the factory makes asks for {requested[-1]}: it does not speak OpenAI's chat "
             f"completions, which are all that this suite judges, and not for {wanted}."
         )
     return (
-        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {asked[-1]}, where "
-        f"nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} as its "
-        "base URL, and one that adds /v1 itself wants it without: README.md has a factory to copy. "
+        f"given {lane.setting}=…{lane.path}, what the factory makes asks for {requested[-1]}, "
+        f"where nothing answers, and not for {wanted}. An OpenAI client wants …{lane.base_path} "
+        "as its base URL, and one that adds /v1 itself wants it without: README.md has a factory "
+        "to copy. "
         "Or judge the other --lane alone."
     )
 
@@ -228,9 +229,9 @@ def _find_threaded(lane: Lane) -> set[str]:
 def _find_unstreamed(lane: Lane) -> set[str]:
     with _serve(respond) as server, suppress(Exception, pytest.skip.Exception):
         reported = list(_make(lane, server).stream("Hello"))
-        asked = [request.json() for request in server.requests if request.method != "GET"]
-        streamed = any(body.get("stream") for body in asked)
-        return {"streaming.sync.incremental"} if reported and asked and not streamed else set()
+        requested = [request.json() for request in server.requests if request.method != "GET"]
+        streamed = any(body.get("stream") for body in requested)
+        return {"streaming.sync.incremental"} if reported and requested and not streamed else set()
     return set()
 
 

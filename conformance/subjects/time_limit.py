@@ -59,8 +59,8 @@ def limit_time(
         if not reached:
             _endless.append(seconds)
         reached = True
-        asked = {0: "no request", 1: "one request"}.get(count(), "request after request")
-        pytest.fail(f"no end after {passed:.0f} seconds, in which the client sent {asked}")
+        requested = {0: "no request", 1: "one request"}.get(count(), "request after request")
+        pytest.fail(f"no end after {passed:.0f} seconds, in which the client sent {requested}")
 
     deadline.begin(min(seconds, _SOON) if len(_endless) >= len(_LIMITS) else seconds, end, _AGAIN)
     try:

@@ -108,8 +108,8 @@ def batches_in_one_thread(patch: Patch) -> None:
 def overlooks_the_config_of_earlier_events(patch: Patch) -> None:
     real = session.SessionModel.astream_events
 
-    def tell(self: Any, asked: Any, config: Any = None, **options: Any) -> Any:
-        return real(self, asked, config if options.get("version") == "v3" else None, **options)
+    def tell(self: Any, requested: Any, config: Any = None, **options: Any) -> Any:
+        return real(self, requested, config if options.get("version") == "v3" else None, **options)
 
     patch.setattr(session.SessionModel, "astream_events", tell)
 

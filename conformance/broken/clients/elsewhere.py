@@ -63,37 +63,42 @@ def _change_asking(patch: Patch, change: Callable[[Any, Any], Any], *names: str)
     for name in names or ("_write_events", "_awrite_events"):
         real = getattr(StreamingHooks, name)
 
-        def write(self: Any, asked: Any, *given: Any, real: Any = real, **options: Any) -> Any:
-            asked, options = change(asked, options)
-            return real(self, asked, *given, **options)
+        def write(self: Any, requested: Any, *given: Any, real: Any = real, **options: Any) -> Any:
+            requested, options = change(requested, options)
+            return real(self, requested, *given, **options)
 
         patch.setattr(StreamingHooks, name, write)
 
 
 def asks_for_usage_of_typed_events(patch: Patch) -> None:
-    _change_asking(patch, lambda asked, options: (asked, {**options, "stream_usage": True}))
+    _change_asking(patch, lambda requested, options: (requested, {**options, "stream_usage": True}))
 
 
 def waits_in_silence_of_typed_events(patch: Patch) -> None:
-    _change_asking(patch, lambda asked, options: (asked, {**options, "stream_chunk_timeout": None}))
+    _change_asking(
+        patch, lambda requested, options: (requested, {**options, "stream_chunk_timeout": None})
+    )
 
 
 def never_retries_awaited_typed_events(patch: Patch) -> None:
     _change_asking(
-        patch, lambda asked, options: (asked, {**options, "max_retries": 0}), "_awrite_events"
+        patch,
+        lambda requested, options: (requested, {**options, "max_retries": 0}),
+        "_awrite_events",
     )
 
 
 def asks_for_typed_events_without_headers(patch: Patch) -> None:
     lost = {"extra_headers", "extra_query", "include_response_headers"}
     _change_asking(
-        patch, lambda asked, options: (asked, {k: v for k, v in options.items() if k not in lost})
+        patch,
+        lambda requested, options: (requested, {k: v for k, v in options.items() if k not in lost}),
     )
 
 
 def asks_for_typed_events_without_reasoning(patch: Patch) -> None:
-    def forget(asked: Any, options: Any) -> Any:
-        return [each.model_copy(update={"additional_kwargs": {}}) for each in asked], options
+    def forget(requested: Any, options: Any) -> Any:
+        return [each.model_copy(update={"additional_kwargs": {}}) for each in requested], options
 
     _change_asking(patch, forget)
 
@@ -290,8 +295,8 @@ def shows_keys_of_embeddings(patch: Patch) -> None:
 def waits_for_all_vectors(patch: Patch) -> None:
     def run(jobs: Any, limit: int) -> Any:
         with ThreadPoolExecutor(limit) as pool:
-            asked = [pool.submit(job) for job in jobs]
-        return [each.result() for each in asked]
+            requested = [pool.submit(job) for job in jobs]
+        return [each.result() for each in requested]
 
     patch.setattr(embeddings, "run_in_threads", run)
 

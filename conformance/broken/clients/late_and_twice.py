@@ -120,9 +120,9 @@ def warns_once_of_missing_calls(patch: Patch) -> None:
 
 def changes_a_shared_id_once(patch: Patch) -> None:
     def claim(self: Any, server_id: str) -> str:
-        asked = server_id or self._new_id()
-        found = tool_calls._next_like(asked) if asked in self._taken else asked
-        self._taken.add(asked)
+        requested = server_id or self._new_id()
+        found = tool_calls._next_like(requested) if requested in self._taken else requested
+        self._taken.add(requested)
         return found
 
     patch.setattr(tool_calls.ToolCallIds, "claim", claim)

@@ -114,8 +114,8 @@ def puts_system_messages_before_the_question(patch: Patch) -> None:
 
 def sends_images_of_two_turns(patch: Patch) -> None:
     def keep(turns: Any) -> Any:
-        asked = [turn for turn in turns if turn["role"] == "user"]
-        for turn in asked[2:]:
+        requested = [turn for turn in turns if turn["role"] == "user"]
+        for turn in requested[2:]:
             parts = turn["content"]
             if isinstance(parts, list):
                 turn["content"] = [part for part in parts if part["type"] != "image_url"]

@@ -195,9 +195,9 @@ def tells_awaited_events_of_a_subclass_as_its_own(patch: Patch) -> None:
 
 def counts_no_functions_among_tools(patch: Patch) -> None:
     def count(real: Any) -> Any:
-        def read(self: Any, asked: Any, **given: Any) -> int:
+        def read(self: Any, requested: Any, **given: Any) -> int:
             known = [each for each in given.get("tools", ()) if isinstance(each, dict)]
-            return int(real(self, asked, known))
+            return int(real(self, requested, known))
 
         return read
 

@@ -176,11 +176,11 @@ def refuses_strict_schemas(patch: Patch) -> None:
 
 
 def never_asks_for_usage(patch: Patch) -> None:
-    _usage(patch, asked=False)
+    _usage(patch, requested=False)
 
 
 def always_asks_for_usage(patch: Patch) -> None:
-    _usage(patch, asked=True)
+    _usage(patch, requested=True)
 
 
 def asks_the_default_model(patch: Patch) -> None:
@@ -282,9 +282,9 @@ def _choice(patch: Patch, change: Callable[[Any], Any]) -> None:
     answer_with(patch, chat_models, "write_tool_choice", change)
 
 
-def _usage(patch: Patch, *, asked: bool) -> None:
+def _usage(patch: Patch, *, requested: bool) -> None:
     patch.setattr(
         chat_models,
         "build_body",
-        lambda *args, **kw: build_body(*args, **{**kw, "stream_usage": asked}),
+        lambda *args, **kw: build_body(*args, **{**kw, "stream_usage": requested}),
     )

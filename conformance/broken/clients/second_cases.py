@@ -172,8 +172,8 @@ def replaces_model_kwargs_by_those_of_a_call(patch: Patch) -> None:
     real = ChatBaseten._build_parameters
 
     def build(self: Any, stop: Any, of_call: Any, more: Any) -> Any:
-        asked = self.model_copy(update={"model_kwargs": {}}) if more else self
-        return real(asked, stop, of_call, more)
+        bound = self.model_copy(update={"model_kwargs": {}}) if more else self
+        return real(bound, stop, of_call, more)
 
     patch.setattr(ChatBaseten, "_build_parameters", build)
 

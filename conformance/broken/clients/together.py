@@ -97,8 +97,8 @@ def drops_images_beside_tools(patch: Patch) -> None:
         kept = [b for b in message.content if isinstance(b, str) or "image" not in b["type"]]
         return message.model_copy(update={"content": kept})
 
-    def build(self: Any, asked: Any, stop: Any, options: Any, *rest: Any, **more: Any) -> Any:
-        turns = [strip(each) for each in asked] if options.get("tools") else asked
+    def build(self: Any, requested: Any, stop: Any, options: Any, *rest: Any, **more: Any) -> Any:
+        turns = [strip(each) for each in requested] if options.get("tools") else requested
         return real(self, turns, stop, options, *rest, **more)
 
     patch.setattr(ChatBaseten, "_build_request", build)
@@ -125,8 +125,8 @@ def drops_stops_beside_tools(patch: Patch) -> None:
 
 def keeps_reasoning_of_earlier_calls(patch: Patch) -> None:
     def keep(turns: Any) -> Any:
-        asked = max((at for at, turn in enumerate(turns) if turn["role"] == "user"), default=0)
-        for turn in turns[:asked]:
+        requested = max((at for at, turn in enumerate(turns) if turn["role"] == "user"), default=0)
+        for turn in turns[:requested]:
             if turn.get("tool_calls"):
                 turn.pop("reasoning_content", None)
         return turns
@@ -253,8 +253,8 @@ def sends_disabled_parameters_of_streams(patch: Patch) -> None:
     real = ChatBaseten._build_request
 
     def build(self: Any, *given: Any, stream: bool) -> Any:
-        asked = self.model_copy(update={"disabled_params": None}) if stream else self
-        return real(asked, *given, stream=stream)
+        bound = self.model_copy(update={"disabled_params": None}) if stream else self
+        return real(bound, *given, stream=stream)
 
     patch.setattr(ChatBaseten, "_build_request", build)
 
@@ -279,9 +279,9 @@ def names_no_calls(patch: Patch) -> None:
 def sends_text_and_images_alone_beside_tools(patch: Patch) -> None:
     real = ChatBaseten._build_request
 
-    def build(self: Any, asked: Any, stop: Any, options: Any, *rest: Any, **more: Any) -> Any:
-        turns = [_without_sounds_and_files(each) for each in asked]
-        turns = turns if options.get("tools") else asked
+    def build(self: Any, requested: Any, stop: Any, options: Any, *rest: Any, **more: Any) -> Any:
+        turns = [_without_sounds_and_files(each) for each in requested]
+        turns = turns if options.get("tools") else requested
         return real(self, turns, stop, options, *rest, **more)
 
     patch.setattr(ChatBaseten, "_build_request", build)

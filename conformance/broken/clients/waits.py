@@ -181,8 +181,8 @@ def hides_the_wait_of_an_error(patch: Patch) -> None:
 def backs_off_without_chance(patch: Patch) -> None:
     def make(real: Any) -> Any:
         def choose(state: Any) -> Any:
-            asked = getattr(state.outcome.exception(), "retry_after", None)
-            return real(state) if asked else retries._back_off(state.attempt_number)
+            requested = getattr(state.outcome.exception(), "retry_after", None)
+            return real(state) if requested else retries._back_off(state.attempt_number)
 
         return choose
 

@@ -148,10 +148,10 @@ async def test_the_model_writes_the_summary_and_goes_on(way: str, server: Loopba
         model, trigger=("fraction", 0.8), keep=("fraction", 0.3), trim_tokens_to_summarize=None
     )
     result = await run(create_agent(model, [], middleware=[middleware]), way, _history(900))
-    asked = server.requests[-1].json()["messages"]
+    requested = server.requests[-1].json()["messages"]
 
     assert len(server.requests) == 2
-    assert asked[0]["content"].startswith("Here is a summary of the conversation to date:")
+    assert requested[0]["content"].startswith("Here is a summary of the conversation to date:")
     assert result["messages"][-1].usage_metadata["input_tokens"] < 800
 
 
@@ -199,8 +199,10 @@ async def test_a_human_decides_on_a_call(
     answer, expected = DECISIONS[decision]
     result = await run(agent, way, Command(resume={"decisions": [answer]}), config)
 
-    asked = paused["__interrupt__"][0].value["action_requests"]
-    assert [(each["name"], each["args"]) for each in asked] == [("get_weather", {"city": "Paris"})]
+    requested = paused["__interrupt__"][0].value["action_requests"]
+    assert [(each["name"], each["args"]) for each in requested] == [
+        ("get_weather", {"city": "Paris"})
+    ]
     assert expected in result["messages"][2].text
     assert expected in server.requests[-1].json()["messages"][2]["content"]
 

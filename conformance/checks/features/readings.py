@@ -38,8 +38,8 @@ def judge_taking(model: Any, question: HumanMessage) -> None:
     """
     contents: list[Any] = [question.content[:1], question.content]
     with tapped(model) as (tapped_model, traffic):
-        asked = tapped_model.bind(temperature=0)
-        texts = [asked.invoke([HumanMessage(content)]).text for content in contents]
+        bound = tapped_model.bind(temperature=0)
+        texts = [bound.invoke([HumanMessage(content)]).text for content in contents]
     bare, whole = (read_answer(body).count("prompt_tokens") for body in traffic.answers)
     dropped = bare == whole and texts[0] == texts[1]
     sentence = f"the answer is the same without it, to a prompt of as many tokens ({whole})"

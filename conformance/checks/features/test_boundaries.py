@@ -93,8 +93,11 @@ async def test_as_many_responses_come_as_were_asked_for_but_of_a_stream(
             choice["message"]["content"] = choice["finish_reason"] = f"{choice['index']}"
         return payload
 
-    model, asked = mount("dedicated", evidence, change_answers(number)), [[HumanMessage(GREETING)]]
-    for result in (model.generate(asked, n=5), await model.agenerate(asked, n=5)):
+    model, requested = (
+        mount("dedicated", evidence, change_answers(number)),
+        [[HumanMessage(GREETING)]],
+    )
+    for result in (model.generate(requested, n=5), await model.agenerate(requested, n=5)):
         reported: list[Any] = [each.message for each in result.generations[0]]
         assert [each.text for each in reported] == [*"01234"]
         assert [each.response_metadata["finish_reason"] for each in reported] == [*"01234"]
@@ -272,14 +275,17 @@ def test_all_turns_of_a_long_conversation_are_sent(lane: str, evidence: Evidence
         turns += [HumanMessage(f"Question {number}", name="ada"), AIMessage(f"Answer {number}")]
     ask(mount(lane, evidence, note_bodies(sent)), [*turns, HumanMessage(GREETING)])
     reported = [(each["content"], each.get("name")) for each in sent[0]["messages"]]
-    asked = [*((turn.content, turn.name) for turn in turns), (GREETING, None)]
+    requested = [*((turn.content, turn.name) for turn in turns), (GREETING, None)]
     if not chosen().ours:  # Others may leave out who said it.
-        reported, asked = ([(content, None) for content, _ in each] for each in (reported, asked))
+        reported, requested = (
+            [(content, None) for content, _ in each] for each in (reported, requested)
+        )
     # One pair alone: pytest takes minutes to lay two long lists side by side.
-    pairs = zip_longest(reported, asked)
+    pairs = zip_longest(reported, requested)
     received, wanted = next((pair for pair in pairs if pair[0] != pair[1]), (None, None))
     assert received == wanted, (
-        f"of {len(asked)} messages {len(reported)} are sent; the first that differs is {received}"
+        f"of {len(requested)} messages {len(reported)} are sent; "
+        f"the first that differs is {received}"
     )
 
 

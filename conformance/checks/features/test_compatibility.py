@@ -101,10 +101,10 @@ def test_tokens_are_estimated_as_they_were_counted() -> None:
     model = chosen().make(**_REQUIRED)
     reported = [model.get_num_tokens("Nets are mended. " * count) for count in (1, 10, 100)]
     assert all(3 * 10**at <= count <= 9 * 10**at for at, count in enumerate(reported)), reported
-    asked = [HumanMessage("Nets are mended.")]
+    requested = [HumanMessage("Nets are mended.")]
     for tool in (_TOOL, get_weather):
-        with_tools = model.get_num_tokens_from_messages(asked, tools=[tool])
-        assert with_tools > model.get_num_tokens_from_messages(asked) + 10, (
+        with_tools = model.get_num_tokens_from_messages(requested, tools=[tool])
+        assert with_tools > model.get_num_tokens_from_messages(requested) + 10, (
             f"a {type(tool).__name__} is not counted"
         )
     counted = chosen().make(**_REQUIRED, custom_get_token_ids=lambda text: [7] * len(text))

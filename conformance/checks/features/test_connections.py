@@ -136,10 +136,10 @@ def test_a_client_of_ones_own_keeps_its_authentication(
 def test_a_proxy_of_the_environment_is_used(
     evidence: Evidence, ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    requested: list[Any] = []
 
     def note(proxy: Any, *_: Any) -> Any:
-        asked.append(proxy)
+        requested.append(proxy)
         raise httpx2.ProxyError("Not today.")
 
     for kind in (httpcore2.HTTPProxy, httpcore2.AsyncHTTPProxy):
@@ -149,7 +149,7 @@ def test_a_proxy_of_the_environment_is_used(
     model = mount("model-apis", evidence, http_client=None, http_async_client=None)
     with expect("any"):
         ask(model, GREETING)
-    assert asked
+    assert requested
 
 
 @pytest.fixture

@@ -156,17 +156,17 @@ def test_a_retry_has_the_key_of_its_own_moment(
 @pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)
 @pytest.mark.claim("credentials.key.rotates")
 async def test_a_function_runs_in_a_thread_where_the_call_is_awaited(evidence: Evidence) -> None:
-    asked: list[int] = []
+    requested: list[int] = []
 
     def rotate() -> str:
-        asked.append(threading.get_ident())
+        requested.append(threading.get_ident())
         return "rotated-key"
 
     model = mount("model-apis", evidence, api_key=rotate)
     await model.ainvoke(GREETING)
     assert [chunk async for chunk in model.astream(GREETING)]
-    assert len(asked) == 2
-    assert threading.get_ident() not in asked
+    assert len(requested) == 2
+    assert threading.get_ident() not in requested
 
 
 @pytest.mark.own_client_only("keys that rotate are an addition of langchain-baseten", applies=False)

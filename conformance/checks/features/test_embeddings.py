@@ -174,17 +174,17 @@ def _refuse_first(request: ReceivedRequest) -> AnswerPlan:
 def test_a_request_among_others_waits_as_the_service_asks(
     evidence: Evidence, embed: Callable[[Any, Any], Any]
 ) -> None:
-    asked: list[float] = []
+    requested: list[float] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         if _TEXTS[0] not in request.json()["input"]:
             return respond(request)
-        asked.append(time.monotonic())
+        requested.append(time.monotonic())
         named = {"retry-after-ms": f"{_WAIT * 1000:.0f}"}
-        return respond(request) if len(asked) > 1 else plan_json(429, {"error": "No."}, named)
+        return respond(request) if len(requested) > 1 else plan_json(429, {"error": "No."}, named)
 
     assert len(embed(_mount(evidence, answer, max_retries=1), _TEXTS)) == len(_TEXTS)
-    first, second = asked
+    first, second = requested
     assert second - first >= _WAIT
 
 

@@ -159,8 +159,8 @@ def test_what_comes_before_a_question_is_read(
 
 
 def _write_turns(longer: str) -> list[BaseMessage]:
-    asked = "What is the word of the day, who am I, and what are you?"
-    texts = {part: text for part, (text, _) in _REPORTED.items()} | {_QUESTION: asked}
+    sentence = "What is the word of the day, who am I, and what are you?"
+    texts = {part: text for part, (text, _) in _REPORTED.items()} | {_QUESTION: sentence}
     reported = (f"{text}{_TALK if part == longer else ''}" for part, text in texts.items())
     kinds = (SystemMessage, HumanMessage, AIMessage, HumanMessage)
     return [kind(text) for kind, text in zip(kinds, reported, strict=True)]

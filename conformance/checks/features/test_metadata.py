@@ -35,10 +35,10 @@ def test_an_answer_says_why_it_ended(
 ) -> None:
     answer = ask(model, TALE, **options)
     reported, words = read_finish(answer), len(answer.text.split())
-    asked = ", ".join(f"{name}={value}" for name, value in options.items()) or "no limit"
+    requested = ", ".join(f"{name}={value}" for name, value in options.items()) or "no limit"
     assert reported == reason, (
-        f"with {asked} an answer ends with finish_reason {reason!r}; it reports {reported!r} after "
-        f"{words} words"
+        f"with {requested} an answer ends with finish_reason {reason!r}; it reports "
+        f"{reported!r} after {words} words"
     )
 
 

@@ -221,13 +221,13 @@ def test_the_whole_value_of_a_call_wins_over_that_of_bind_and_this_over_the_mode
     sent: list[dict[str, Any]] = []
     model, bound, called = ({k: v[at] for k, v in _LAYERS.items()} for at in range(3))
     mounted = mount(lane, evidence, note_bodies(sent, refuse_noted), **model)
-    for asked, options in (
+    for requested, options in (
         (mounted.bind(**bound), {}),
         (mounted.bind(**bound), called),
         (mounted, {}),
     ):
         with expect("refused"):
-            ask(asked, GREETING, **options)
+            ask(requested, GREETING, **options)
     for body, given in zip(sent, (bound, called, model), strict=True):
         wanted = {**given, **given["extra_body"]}
         del wanted["extra_body"]
@@ -288,10 +288,10 @@ def test_what_is_assigned_or_copied_is_sent_from_then_on(
 
 class _Limiter(BaseRateLimiter):
     def __init__(self) -> None:
-        self.asked = 0
+        self.requested = 0
 
     def acquire(self, *, blocking: bool = True) -> bool:
-        self.asked += 1
+        self.requested += 1
         return blocking
 
     async def aacquire(self, *, blocking: bool = True) -> bool:
@@ -308,7 +308,7 @@ def test_a_rate_limiter_is_asked_for_each_request_of_a_model_and_its_copies(
     copies = (model.model_copy(update={"temperature": 0.5}), copy.copy(model), copy.deepcopy(model))
     for each in (model, model.bind(seed=1), *copies):
         ask(each, GREETING)
-    assert limiter.asked == 5
+    assert limiter.requested == 5
 
 
 @pytest.mark.claim("parameters.given.sent")
@@ -365,9 +365,9 @@ def test_a_disabled_parameter_is_sent_wherever_it_was_given_in_no_way(
     sent: list[dict[str, Any]] = []
     given = {"disabled_params": {"seed": None, "top_p": [0.5]}, "seed": 1, "top_p": 0.5}
     model = mount("model-apis", evidence, note_bodies(sent, refuse_noted), **given)
-    for asked, options in ((model, {}), (model.bind(seed=2), {}), (model, {"seed": 3})):
+    for bound, options in ((model, {}), (model.bind(seed=2), {}), (model, {"seed": 3})):
         with expect("refused"):
-            ask(asked, GREETING, **options)
+            ask(bound, GREETING, **options)
     assert [body.keys() & {"seed", "top_p"} for body in sent] == [set()] * 3
 
 

@@ -224,12 +224,12 @@ def test_the_wait_is_the_one_that_the_server_named(
     named = [(7, 429), (60, 429), (9, 503), (11, 500)]
     if not chosen().ours:  # How long they wait at most, and after which statuses, is theirs to say.
         named = [(7, 429), (9, 503)]
-    for asked, status in named:
+    for requested, status in named:
         seen: list[ReceivedRequest] = []
-        responder = _refuse_first(status, seen, {"retry-after": str(asked)})
+        responder = _refuse_first(status, seen, {"retry-after": str(requested)})
         with _retried(evidence, seen):
             assert ask(mount(lane, evidence, responder, max_retries=1), GREETING).text
-    seconds = [asked for asked, _ in named]
+    seconds = [requested for requested, _ in named]
     assert [int(wait) for wait in waits] == seconds, (
         f"the server named waits of {seconds} seconds; the client waited for {waits}"
     )
@@ -322,13 +322,15 @@ def test_a_wait_may_be_named_as_a_date(
 
 @pytest.mark.claim("retries.after.honoured")
 @every_way
-@pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"], ids=["zero", "the past"])
+@pytest.mark.parametrize(
+    "requested", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"], ids=["zero", "the past"]
+)
 def test_a_server_that_names_no_wait_is_not_asked_again_at_once(
-    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], asked: str
+    lane: str, evidence: Evidence, ask: Callable[..., Any], waits: list[float], requested: str
 ) -> None:
     seen: list[ReceivedRequest] = []
     responder = note_requests(
-        seen, lambda _: plan_json(429, {"error": "No."}, {"retry-after": asked})
+        seen, lambda _: plan_json(429, {"error": "No."}, {"retry-after": requested})
     )
     with _retried(evidence, seen), expect("any"):
         ask(mount(lane, evidence, responder, max_retries=3), GREETING)

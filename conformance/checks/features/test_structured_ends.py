@@ -437,9 +437,9 @@ def test_a_class_may_be_the_format_of_a_response(
     given = {"response_format": Visit}
     settings = given if door == "constructor" else {}
     model = mount(lane, evidence, note_bodies(sent, refuse_noted), **settings)
-    asked = model.bind_tools([_TOUR], strict=True, **given) if door == "bind_tools" else model
+    bound = model.bind_tools([_TOUR], strict=True, **given) if door == "bind_tools" else model
     with expect("refused"):
-        ask(asked, _PLAN, **(given if door == "call" else {}))
+        ask(bound, _PLAN, **(given if door == "call" else {}))
     written = sent[0]["response_format"]["json_schema"]
     assert (written["name"], written.get("strict", False)) == ("Visit", door == "bind_tools")
     assert written["schema"]["properties"].keys() == {"city", "days"}

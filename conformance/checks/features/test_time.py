@@ -111,10 +111,10 @@ def test_each_way_to_limit_silence_inside_a_stream_has_an_effect(
     limit = {"stream_chunk_timeout": 0.02}
     responder = change_plans(partial(_hold_back, seconds=0.1))
     model = mount("dedicated", evidence, responder, **(limit if place == "model" else {}))
-    asked = model.bind(**limit) if place != "model" else model
+    bound = model.bind(**limit) if place != "model" else model
     chunks: list[Any] = []
     with expect("timeout") as caught:
-        take(asked, TALE, chunks)
+        take(bound, TALE, chunks)
     text = "".join(chunk.text for chunk in chunks)
     assert text
     assert caught.value.partial.text == text

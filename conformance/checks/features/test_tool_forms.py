@@ -232,9 +232,9 @@ def test_a_tool_asks_for_what_the_model_has_to_give_and_for_nothing_else(
     sent: list[dict[str, Any]] = []
     model = mount("model-apis", evidence, note_bodies(sent, refuse_noted))
     tools = [given for given, _, _ in _REQUIRED]
-    for asked, options in ((model.bind_tools(tools), {}), (model, {"tools": tools})):
+    for bound, options in ((model.bind_tools(tools), {}), (model, {"tools": tools})):
         with expect("refused"):
-            ask(asked, GREETING, **options)
+            ask(bound, GREETING, **options)
     assert sent[1]["tools"] == sent[0]["tools"], "tools of a call are sent otherwise than bound"
     functions = [each["function"] for each in sent[0]["tools"]]
     reported = [(f["parameters"]["properties"], f["parameters"]["required"]) for f in functions]

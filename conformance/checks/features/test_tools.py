@@ -201,8 +201,8 @@ def test_without_force_nothing_is_lost(
 
 def answer_without_calls(request: ReceivedRequest) -> AnswerPlan:
     """Answer without a call, whatever was chosen."""
-    asked = {k: v for k, v in request.json().items() if k != "tool_choice"}
-    free = ReceivedRequest("POST", request.target, request.headers, encode_json(asked))
+    requested = {k: v for k, v in request.json().items() if k != "tool_choice"}
+    free = ReceivedRequest("POST", request.target, request.headers, encode_json(requested))
     return change_answers(lose_calls)(free)
 
 
@@ -347,8 +347,10 @@ def test_a_call_in_one_piece_equals_one_in_many(lane: str, evidence: Evidence) -
 
 def answer_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     """Send the message of a whole answer as the one delta of a stream."""
-    asked = {k: v for k, v in request.json().items() if not k.startswith("stream")}
-    whole = respond(ReceivedRequest("POST", request.target, request.headers, encode_json(asked)))
+    requested = {k: v for k, v in request.json().items() if not k.startswith("stream")}
+    whole = respond(
+        ReceivedRequest("POST", request.target, request.headers, encode_json(requested))
+    )
     event = json.loads(whole.body)
     [choice] = event["choices"]
     message = choice.pop("message")

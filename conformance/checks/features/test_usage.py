@@ -118,8 +118,8 @@ def test_the_tokens_of_several_calls_are_summed_by_model(
     with get_usage_metadata_callback() as counted:
         answers = [ask(model, prompt) for prompt in (GREETING, _RIDDLE)]
     if chosen().ours:
-        asked: Any = [[HumanMessage(GREETING)], [HumanMessage(_RIDDLE)]]
-        summed_up: Any = model.generate(asked).llm_output
+        requested: Any = [[HumanMessage(GREETING)], [HumanMessage(_RIDDLE)]]
+        summed_up: Any = model.generate(requested).llm_output
         tokens = [demand_usage(answer.usage_metadata)["total_tokens"] for answer in answers]
         assert summed_up["token_usage"]["total_tokens"] == sum(tokens)
     reported = [answer.usage_metadata for answer in answers if answer.usage_metadata]
@@ -437,8 +437,8 @@ async def test_a_streamed_request_asks_for_usage(evidence: Evidence, wanted: boo
     if chosen().ours:  # Its argument `streaming` has an invoked answer streamed as well.
         streaming = mount("dedicated", evidence, note_bodies(sent), streaming=True)
         answers += [streaming.invoke(GREETING), await streaming.ainvoke(GREETING)]
-    asked = [(each.get("stream_options") or {}).get("include_usage") for each in sent]
-    assert asked == [True] * len(answers), (
+    requested = [(each.get("stream_options") or {}).get("include_usage") for each in sent]
+    assert requested == [True] * len(answers), (
         "the streamed request has no stream_options with include_usage"
     )
     for answer in answers:

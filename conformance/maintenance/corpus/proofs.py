@@ -87,8 +87,8 @@ def _shares_an_id(exchange: Exchange) -> bool:
 
 
 def _forbids_calls(exchange: Exchange) -> bool:
-    asked = exchange.request
-    forbidden = bool(asked.get("tools")) and asked.get("tool_choice") == "none"
+    requested = exchange.request
+    forbidden = bool(requested.get("tools")) and requested.get("tool_choice") == "none"
     return forbidden and not exchange.expected.calls
 
 

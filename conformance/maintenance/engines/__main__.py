@@ -101,8 +101,8 @@ def find_parts(cache: Path) -> Parts:
     """
     cache.mkdir(parents=True, exist_ok=True)
     python = os.environ.get("CONFORMANCE_VLLM_PYTHON", sys.executable)
-    asked = [python, "-c", "import importlib.util as u; exit(u.find_spec('vllm') is None)"]
-    if subprocess.run(asked, check=False, capture_output=True).returncode:  # noqa: S603  the maintainer's own interpreter
+    requested = [python, "-c", "import importlib.util as u; exit(u.find_spec('vllm') is None)"]
+    if subprocess.run(requested, check=False, capture_output=True).returncode:  # noqa: S603  the maintainer's own interpreter
         raise EngineError(
             f"{python} has no vLLM: run `tox -e engine`, or name an interpreter that has it in "
             "CONFORMANCE_VLLM_PYTHON"

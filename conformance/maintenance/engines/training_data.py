@@ -85,9 +85,9 @@ def make_lesson(body: Mapping[str, Any], *, thinks: bool) -> Lesson | None:
         body: A recorded request.
         thinks: Whether its answer begins with a thought.
     """
-    asked = {key: value for key, value in body.items() if key in _DECIDES}
-    asked["model"] = _LANE.reasoning_model if thinks else _LANE.model
-    plan = respond(make_request(_URL, asked))
+    requested = {key: value for key, value in body.items() if key in _DECIDES}
+    requested["model"] = _LANE.reasoning_model if thinks else _LANE.model
+    plan = respond(make_request(_URL, requested))
     if plan.status != 200:
         return None
     message = json.loads(plan.body)["choices"][0]["message"]

@@ -11,7 +11,13 @@ from conformance.reference.exchange import AnswerPlan, encode_json, plan_bytes
 from conformance.reference.quirks.endings import retype
 from conformance.reference.quirks.errors import refused
 from conformance.reference.quirks.quirk import Quirk
-from conformance.reference.quirks.rewording import in_bodies, in_events, in_runs, read_asked, reword
+from conformance.reference.quirks.rewording import (
+    in_bodies,
+    in_events,
+    in_runs,
+    read_requested,
+    reword,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +77,7 @@ def _speak(responder: Responder) -> Responder:
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = worded(request)
-        if plan.status < 400 and all(map(read_asked(request).get, _NOT_TOGETHER)):
+        if plan.status < 400 and all(map(read_requested(request).get, _NOT_TOGETHER)):
             return _NO_LOGPROBS
         marks = [mark for mark in _REFUSALS if plan.status >= 400 and mark in plan.body]
         plan = _REFUSALS[marks[0]] if marks else plan

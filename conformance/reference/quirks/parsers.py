@@ -13,7 +13,7 @@ from conformance.reference.quirks.rewording import (
     in_calls,
     in_events,
     in_runs,
-    read_asked,
+    read_requested,
     reword,
 )
 from conformance.reference.tokens import split_tokens
@@ -35,15 +35,15 @@ def _without_parsers(responder: Responder) -> Responder:
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
         plan = inline(request)
-        refusal = _refuse_tools(read_asked(request)) if plan.status < 400 else None
+        refusal = _refuse_tools(read_requested(request)) if plan.status < 400 else None
         return refusal or plan
 
     return answer
 
 
-def _refuse_tools(asked: Payload) -> AnswerPlan | None:
-    choice = asked.get("tool_choice") or "auto"
-    if not asked.get("tools") or choice == "none":
+def _refuse_tools(requested: Payload) -> AnswerPlan | None:
+    choice = requested.get("tool_choice") or "auto"
+    if not requested.get("tools") or choice == "none":
         return None
     named = f"function {_quote(choice['function']['name'])}" if isinstance(choice, dict) else None
     reported = f"tool_choice={named or _quote(choice)} requires --tool-call-parser to be set"

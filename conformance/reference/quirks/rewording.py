@@ -82,7 +82,7 @@ def in_streams(change: Change) -> Change:
     return lambda plan: change(plan) if plan.is_stream else plan
 
 
-def read_asked(request: ReceivedRequest) -> Payload:
+def read_requested(request: ReceivedRequest) -> Payload:
     """Return the body of a request, empty where it is no JSON object."""
     return _read_object(request.body)
 

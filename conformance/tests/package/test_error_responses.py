@@ -338,8 +338,8 @@ def test_only_what_is_known_of_the_request_is_named(given: dict[str, Any], words
 
 
 def test_request_is_named_for_a_wrong_address_only_and_models_for_a_right_path() -> None:
-    asked: dict[str, Any] = {"model": "GLM-5.2", "url": URL, "known_models": KNOWN}
-    rejected, lost = (error_from_response(status, "why", {}, **asked) for status in (400, 404))
+    requested: dict[str, Any] = {"model": "GLM-5.2", "url": URL, "known_models": KNOWN}
+    rejected, lost = (error_from_response(status, "why", {}, **requested) for status in (400, 404))
 
     assert str(rejected) == "why (HTTP 400 Bad Request)"
     assert str(lost).endswith(f"Requested model 'GLM-5.2' at {URL}. {PATH_HINT}")

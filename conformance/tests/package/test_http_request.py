@@ -117,8 +117,8 @@ def test_a_model_that_is_not_found_is_named_with_its_url_and_near_ones() -> None
     request = make_request(model="a/gml-5", known_models=("a/GLM-5", "b/other"))
     error = request.error_from_status(httpx.Response(404), b'{"error": "no such model"}')
 
-    asked = "Requested model 'a/gml-5' at https://host.example.com/v1/chat/completions."
-    assert f"{asked} Did you mean 'a/GLM-5'?" in str(error)
+    sentence = "Requested model 'a/gml-5' at https://host.example.com/v1/chat/completions."
+    assert f"{sentence} Did you mean 'a/GLM-5'?" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from langchain_baseten import BasetenAuthenticationError, ChatBaseten
 
 GATEWAY_KEY = "ls-gateway-0123456789"
 METADATA = {"provider": "baseten", "model": "m"}
-ASKED: list[BaseMessage] = [HumanMessage("a")]
+REQUESTED: list[BaseMessage] = [HumanMessage("a")]
 
 langsmith_gateway: Any = getattr(_gateway, "langsmith_gateway", None)
 pytestmark = pytest.mark.skipif(
@@ -57,7 +57,7 @@ def test_headers_of_the_gateway_are_written_nowhere() -> None:
 
     assert "gateway-service-key" not in written
     copied = pickle.loads(pickled)  # noqa: S301  our own bytes
-    request, _ = copied._build_request(ASKED, None, {}, None, stream=False)
+    request, _ = copied._build_request(REQUESTED, None, {}, None, stream=False)
     assert request.headers["X-Service-Key"] == SecretStr("gateway-service-key")
 
 
@@ -96,13 +96,13 @@ async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
     model = build(MockService(headers=header))
     found: list[Any] = []
     if way == "invoke":
-        found = model.generate([ASKED]).generations[0]
+        found = model.generate([REQUESTED]).generations[0]
     elif way == "ainvoke":
-        found = (await model.agenerate([ASKED])).generations[0]
+        found = (await model.agenerate([REQUESTED])).generations[0]
     elif way == "stream":
-        found = list(model._stream(ASKED))
+        found = list(model._stream(REQUESTED))
     else:
-        found = [chunk async for chunk in model._astream(ASKED)]
+        found = [chunk async for chunk in model._astream(REQUESTED)]
     infos = [one.generation_info or {} for one in found]
 
     assert [i["lc_gateway_metadata"] for i in infos if "lc_gateway_metadata" in i] == [METADATA]
@@ -111,6 +111,6 @@ async def test_metadata_of_the_gateway_is_kept(way: str) -> None:
 @in_each("value", ["", "no JSON", "[1]"])
 def test_metadata_that_cannot_be_read_is_left_out(value: str) -> None:
     model = build(MockService(headers={"X-LangSmith-Gateway-Metadata": value}))
-    found = model._generate(ASKED).generations[0]
+    found = model._generate(REQUESTED).generations[0]
 
     assert "lc_gateway_metadata" not in (found.generation_info or {})

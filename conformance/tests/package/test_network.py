@@ -23,7 +23,7 @@ class Inner:
     def __init__(self, own: socket.socket | None = None) -> None:
         self.socket = own
         self.timeouts: list[float | None] = []
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.closed = False
 
     def read(self, _: int, timeout: float | None) -> bytes:
@@ -37,7 +37,7 @@ class Inner:
         return self
 
     def get_extra_info(self, name: str) -> Any:
-        self.asked.append(name)
+        self.requested.append(name)
         return self.socket if name == "socket" else name
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ def test_whether_bytes_have_arrived_is_asked_of_the_socket(make: type[Inner]) ->
     assert stream.get_extra_info("is_readable")
     ours.close()
     assert stream.get_extra_info("is_readable")
-    assert inner.asked == ["socket"]
+    assert inner.requested == ["socket"]
 
 
 def test_a_system_without_poll_asks_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

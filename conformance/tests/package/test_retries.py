@@ -142,11 +142,11 @@ def test_requested_wait_that_is_none_is_answered_with_the_backoff(seconds: float
     assert error.retry_after == seconds
 
 
-@in_each("asked", [None, 0.0, 1.0, 30.0])
+@in_each("requested", [None, 0.0, 1.0, 30.0])
 def test_two_hundred_callers_who_are_refused_at_once_do_not_return_at_once(
-    asked: float | None,
+    requested: float | None,
 ) -> None:
-    waits = waits_for(BasetenRateLimitError("x", retry_after=asked))
+    waits = waits_for(BasetenRateLimitError("x", retry_after=requested))
     tenths = Counter(int(wait * 10) for wait in waits)
 
     assert len(waits) == 200

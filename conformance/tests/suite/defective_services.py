@@ -62,8 +62,8 @@ def _streams_in_one_event(request: ReceivedRequest) -> AnswerPlan:
     plan = answers(request)
     if not plan.is_stream or plan.events[-1].get("error"):
         return plan
-    asked = {k: v for k, v in request.json().items() if not k.startswith("stream")}
-    event = json.loads(answers(replace(request, body=encode_json(asked))).body)
+    requested = {k: v for k, v in request.json().items() if not k.startswith("stream")}
+    event = json.loads(answers(replace(request, body=encode_json(requested))).body)
     for choice in event["choices"]:
         message = choice.pop("message")
         calls = [{"index": at, **call} for at, call in enumerate(message.get("tool_calls") or ())]
@@ -99,8 +99,8 @@ def _take_the_last_message_alone(body: dict[str, Any]) -> dict[str, Any]:
 def _try_failed_calls_again(body: dict[str, Any]) -> dict[str, Any]:
     *earlier, last = body["messages"]
     failed = last["role"] == "tool" and last["content"].startswith("Error")
-    asked = [turn for turn in earlier if turn["role"] == "user"]
-    return body | ({"messages": asked} if failed else {})
+    requested = [turn for turn in earlier if turn["role"] == "user"]
+    return body | ({"messages": requested} if failed else {})
 
 
 def _name_places_otherwise(body: dict[str, Any]) -> dict[str, Any]:

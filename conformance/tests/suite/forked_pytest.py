@@ -257,5 +257,5 @@ def _remember_plugins() -> None:
 
 if __name__ == "__main__":
     _import_all()
-    with socket.socket(fileno=int(sys.argv[1])) as asked:
-        _serve(asked)
+    with socket.socket(fileno=int(sys.argv[1])) as requested:
+        _serve(requested)

@@ -109,7 +109,9 @@ def with_defect(
         for name, hook in (("http_client", request), ("http_async_client", change)):
             settings[name].event_hooks["request"].insert(0, hook)
             respond = settings[name]._transport.responder
-            settings[name]._transport.responder = lambda asked, whole=respond: answer(whole(asked))
+            settings[name]._transport.responder = lambda requested, whole=respond: answer(
+                whole(requested)
+            )
         return ChatBaseten(**settings)
 
     return make

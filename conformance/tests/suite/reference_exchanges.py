@@ -41,8 +41,8 @@ def ask(exchange: dict[str, Any]) -> dict[str, Any]:
     )
     quirk = exchange.get("quirk")
     plan = (QUIRKS[quirk].mount(respond) if quirk else respond)(request)
-    asked = {key: value for key, value in exchange.items() if key not in _ANSWER}
-    return asked | {"status": plan.status, "headers": dict(plan.headers)} | _describe(plan)
+    requested = {key: value for key, value in exchange.items() if key not in _ANSWER}
+    return requested | {"status": plan.status, "headers": dict(plan.headers)} | _describe(plan)
 
 
 _ANSWER = ("status", "headers", "ending", "reads", "events", "answer", "text")

@@ -108,9 +108,13 @@ def write_reports(folder: Path) -> dict[str, str]:
 def write_lists(folder: Path) -> dict[str, str]:
     """Return what the commands tell of the small suite's claims; as above."""
     suite = write_suite(folder)
-    asked = ("calls", "keys", "logprobs.dedicated.absent", "badges.count.downloads")
+    requested = ("calls", "keys", "logprobs.dedicated.absent", "badges.count.downloads")
     with redirect_stdout(io.StringIO()) as output:
-        for words in (["list"], *(["explain", claim] for claim in asked), ["list", "--proposed"]):
+        for words in (
+            ["list"],
+            *(["explain", claim] for claim in requested),
+            ["list", "--proposed"],
+        ):
             print("$", *words)
             if "--proposed" in words:
                 suite.claims.write_text(CORRECTED, encoding="utf-8")

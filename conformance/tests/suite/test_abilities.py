@@ -29,8 +29,8 @@ def hear(*messages: dict[str, Any], usage: dict[str, Any] | None = None, **choic
     return Observed(200, '{"stream": true}', "".join(f"data: {each}\n\n" for each in reported))
 
 
-def refuse(asked: str, status: int = 400, sentence: str = "No.") -> Observed:
-    return Observed(status, asked, json.dumps({"error": sentence}))
+def refuse(requested: str, status: int = 400, sentence: str = "No.") -> Observed:
+    return Observed(status, requested, json.dumps({"error": sentence}))
 
 
 def call(at: int, arguments: str = "{}") -> dict[str, Any]:
@@ -178,7 +178,7 @@ STREAMED = ask(stream=True, stream_options={"include_usage": True})
 
 
 @pytest.mark.parametrize(
-    ("asked", "features"),
+    ("requested", "features"),
     [
         ("", set()),
         (ask(), set()),
@@ -198,9 +198,9 @@ STREAMED = ask(stream=True, stream_options={"include_usage": True})
     ],
 )
 def test_what_a_request_asks_for_beyond_a_plain_answer_is_told(
-    asked: str, features: set[str]
+    requested: str, features: set[str]
 ) -> None:
-    assert list_features(asked) == features
+    assert list_features(requested) == features
 
 
 REFUSED = "the service refuses every request with"
@@ -353,7 +353,7 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
 
 
 @pytest.mark.parametrize(
-    ("judged", "asked", "text", "accepted", "why"),
+    ("judged", "requested", "text", "accepted", "why"),
     [
         ("messages.invoke.string", STREAMED, WORDS, (), NO_STREAM),
         ("streaming.sync.adds-up", STREAMED, WORDS, (), ""),
@@ -435,9 +435,9 @@ NO_SCHEMA = "the service answers with no JSON object, as structured.method.json-
     ],
 )
 def test_a_defect_of_a_service_fails_the_claim_that_tells_of_it_alone(
-    judged: str, asked: str, text: str, accepted: list[str], why: str
+    judged: str, requested: str, text: str, accepted: list[str], why: str
 ) -> None:
-    assert find_inability([judged], [Observed(200, asked, text)], accepted) == why
+    assert find_inability([judged], [Observed(200, requested, text)], accepted) == why
 
 
 def test_a_claim_fails_by_what_was_seen_anywhere_unless_it_may_be_lawful() -> None:

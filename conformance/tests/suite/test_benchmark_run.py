@@ -33,7 +33,7 @@ class Staged:
 
     def __init__(self, reply: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
         self.reply = reply
-        self.asked: list[tuple[str, str, int]] = []
+        self.requested: list[tuple[str, str, int]] = []
         self.started: list[str] = []
         self.open = 0
 
@@ -42,7 +42,7 @@ class Staged:
         return _Child(self, subject.name)
 
     def take(self, name: str, job: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append((name, job["work"], job["size"]))
+        self.requested.append((name, job["work"], job["size"]))
         return self.reply(name, job)
 
 
@@ -97,12 +97,12 @@ def test_subjects_take_turns_and_another_begins_in_each_round(
     done = measure([STREAM], 2)
     sizes = STREAM.sizes
     rounds = [[sizes[0]], sizes, sizes]
-    assert [size for _, _, size in staged.asked] == [
+    assert [size for _, _, size in staged.requested] == [
         size for each in rounds for size in each for _ in SUBJECTS
     ]
-    assert [name for name, _, _ in staged.asked[:2]] == ["floor", "ours"]
-    assert [name for name, _, _ in staged.asked[2:4]] == ["ours", "floor"]
-    assert [name for name, _, _ in staged.asked[8:10]] == ["floor", "ours"]
+    assert [name for name, _, _ in staged.requested[:2]] == ["floor", "ours"]
+    assert [name for name, _, _ in staged.requested[2:4]] == ["ours", "floor"]
+    assert [name for name, _, _ in staged.requested[8:10]] == ["floor", "ours"]
     assert staged.open == 0
     assert done.versions == {"floor": {"python": "3"}, "ours": {"python": "3"}}
 
@@ -128,14 +128,17 @@ def test_progress_is_reported_as_often_as_announced(monkeypatch: pytest.MonkeyPa
 def test_memory_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     staged = stage(monkeypatch)
     measure([MEMORY], 1)
-    assert len(staged.started) == len(SUBJECTS) + len(staged.asked)
+    assert len(staged.started) == len(SUBJECTS) + len(staged.requested)
 
 
 def test_a_case_that_is_wrong_once_has_no_cost_and_is_not_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def reply(name: str, job: dict[str, Any]) -> dict[str, Any]:
-        first = sum(asked == ("ours", job["work"], job["size"]) for asked in staged.asked) == 1
+        first = (
+            sum(requested == ("ours", job["work"], job["size"]) for requested in staged.requested)
+            == 1
+        )
         if (name, job["size"]) == ("ours", 100) and not first:
             return {"error": "ValueError: no"}
         return reply_faithfully(name, job)
@@ -144,13 +147,13 @@ def test_a_case_that_is_wrong_once_has_no_cost_and_is_not_tried_again(
     done = measure([STREAM], 4)
     assert done.wrong == ["ours: stream, size 100: ValueError: no"]
     assert ("stream", 100, "ours") not in {m.case for m in done.measurements}
-    assert staged.asked.count(("ours", "stream", 100)) == 2
+    assert staged.requested.count(("ours", "stream", 100)) == 2
     assert sum(m.case == ("stream", 100, "floor") for m in done.measurements) == 4
 
 
 def test_an_interrupted_run_keeps_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def reply(name: str, job: dict[str, Any]) -> dict[str, Any]:
-        if len(staged.asked) == 12:
+        if len(staged.requested) == 12:
             raise KeyboardInterrupt
         return reply_faithfully(name, job)
 
@@ -201,11 +204,11 @@ def test_a_failing_import_says_why() -> None:
     assert reply["error"].startswith("ImportError: cannot import name 'nothing'")
 
 
-@pytest.mark.parametrize("asked", [("nowhere",), ("benchmarks.worker", "nowhere:Model", "url")])
-def test_a_process_that_ends_early_says_what_it_printed(asked: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("requested", [("nowhere",), ("benchmarks.worker", "nowhere:Model", "url")])
+def test_a_process_that_ends_early_says_what_it_printed(requested: tuple[str, ...]) -> None:
     subject = choose_subjects([], [])[0]
     with pytest.raises(ProcessFailedError, match=r"(?s) ended early: .*No module named"):
-        Process(subject.python, *asked)
+        Process(subject.python, *requested)
 
 
 def test_a_process_that_has_ended_is_noticed_when_it_is_asked() -> None:
@@ -237,8 +240,8 @@ def test_a_quick_run_measures_floor_and_ours_and_catches_a_model_that_loses_a_ch
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [f"--json={tmp_path}/bench.json", f"--html={tmp_path}/bench.html"]
-    asked = ["--quick", "--only=stream", "--rounds=1", f"--subject={LOSSY}"]
-    assert command.main([*asked, *files]) == 1
+    requested = ["--quick", "--only=stream", "--rounds=1", f"--subject={LOSSY}"]
+    assert command.main([*requested, *files]) == 1
     reported = capsys.readouterr().out
     assert "WRONG  lossy: stream, size 250: text is " in reported
     assert "chunks is 249, not 250" in reported

@@ -230,15 +230,15 @@ def test_only_the_checks_of_what_is_declared_run_unless_it_has_to_be_exact(
 def test_a_new_claim_is_written_to_each_that_makes_it_fail_and_what_else_stands_there_stays(
     suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    declared, asked = read(suite), ("--claim", "keys.read.environment")
+    declared, requested = read(suite), ("--claim", "keys.read.environment")
     fewer = declared.replace(', "keys.read.environment"', "")
     (suite.root / "broken.toml").write_text(fewer + _SERVER, encoding="utf-8")
-    assert run(suite, *asked) == 1
+    assert run(suite, *requested) == 1
     output = capsys.readouterr().out
     assert "✗ client:hides-its-class: failed undeclared: keys.read.environment (client)" in output
     assert "✗ caught by none: keys.read.environment (client)" in output
     assert "│ reference:counts-nothing" not in output
-    assert run(suite, *asked, "--write") == 0
+    assert run(suite, *requested, "--write") == 0
     assert "1 of 1 claims and lanes caught" in capsys.readouterr().out
     assert read(suite) == declared + _SERVER
 

@@ -26,7 +26,7 @@ from conformance.tests.suite.sample_suite import load_small
 from conformance.verdicts.verdicts import Place
 
 CHAT = "https://inference.baseten.co/v1/chat/completions"
-ASKED = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Say hello."}]}
+REQUESTED = {"model": "zai-org/GLM-5.2", "messages": [{"role": "user", "content": "Say hello."}]}
 ROW = """
 [client.never-calls]
 defect = "No tool is ever called."
@@ -121,18 +121,18 @@ def test_two_defects_of_one_name_are_the_suites_fault(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("target", ["replay", "reference", "live"])
 def test_a_target_without_a_defect_changes_nothing(target: str) -> None:
-    before = respond(make_request(CHAT, ASKED))
+    before = respond(make_request(CHAT, REQUESTED))
     with pytest.MonkeyPatch.context() as patch:
         install(target, patch)
-        assert respond(make_request(CHAT, ASKED)) == before
+        assert respond(make_request(CHAT, REQUESTED)) == before
 
 
 def test_a_broken_server_answers_until_the_patch_is_undone() -> None:
-    honest = respond(make_request(CHAT, ASKED))
+    honest = respond(make_request(CHAT, REQUESTED))
     with pytest.MonkeyPatch.context() as patch:
         install("reference:names-another-model", patch)
-        assert b"some/other-model" in respond(make_request(CHAT, ASKED)).body
-    assert respond(make_request(CHAT, ASKED)) == honest
+        assert b"some/other-model" in respond(make_request(CHAT, REQUESTED)).body
+    assert respond(make_request(CHAT, REQUESTED)) == honest
 
 
 @pytest.mark.parametrize("where", ["client", "replay"])

@@ -227,11 +227,11 @@ def test_a_service_is_left_alone_whatever_is_asked_by(ask: Callable[[str], str])
     ids=["404", "500", "page"],
 )
 def test_what_is_strange_after_an_answer_is_left_to_the_check(strange: AnswerPlan) -> None:
-    asked: list[ReceivedRequest] = []
+    requested: list[ReceivedRequest] = []
 
     def answer(request: ReceivedRequest) -> AnswerPlan:
-        asked.append(request)
-        return strange if len(asked) > 1 else respond(request)
+        requested.append(request)
+        return strange if len(requested) > 1 else respond(request)
 
     with guarded(answer) as (meter, server):
         assert ask_invoke(server.url)
@@ -239,7 +239,7 @@ def test_what_is_strange_after_an_answer_is_left_to_the_check(strange: AnswerPla
         with pytest.raises(BaseException, match=r"No\.|Sign in") as caught:
             ask_invoke(server.url)
     assert isinstance(caught.value, BasetenError)
-    assert (meter.stopped, len(asked)) == ("", 2)
+    assert (meter.stopped, len(requested)) == ("", 2)
 
 
 def test_a_refusal_of_the_first_request_is_an_answer() -> None:

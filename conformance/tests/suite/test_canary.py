@@ -87,8 +87,8 @@ def test_one_connection_of_another_process_is_no_request(monkeypatch: pytest.Mon
 
     def ask_beside_another(url: str) -> None:
         if not strays:
-            asked = httpx.URL(url)
-            strays.append(socket.create_connection((asked.host, asked.port)))
+            requested = httpx.URL(url)
+            strays.append(socket.create_connection((requested.host, requested.port)))
         honest(url)
 
     monkeypatch.setattr(canary, "_PROBES", {"sync httpx": ask_beside_another})

@@ -143,17 +143,17 @@ DEPLOYMENT = "https://model-abc.api.baseten.co/environments/production"
 
 
 @pytest.mark.parametrize(
-    ("recorded", "asked"),
+    ("recorded", "requested"),
     [
         (f"{BASE}/models/model:predict", f"{BASE}/chat/completions"),
         (f"{DEPLOYMENT}/predict", f"{DEPLOYMENT}/sync/v1/chat/completions"),
     ],
 )
 def test_an_answer_of_a_predict_route_is_played_on_the_chat_route_of_its_server(
-    tmp_path: Path, recorded: str, asked: str
+    tmp_path: Path, recorded: str, requested: str
 ) -> None:
     path = write_corpus(tmp_path, elsewhere("predict", url=recorded))
-    assert [case.url for case in corpus.load(path)] == [asked]
+    assert [case.url for case in corpus.load(path)] == [requested]
     code, report = replay(path)
     assert report["left_out"] == {}
     assert report["families"]["total"]["equal"] == 1

@@ -125,7 +125,7 @@ def test_a_run_has_the_limits_that_its_own_checks_need(monkeypatch: pytest.Monke
     assert estimate_item(item, ROOT) == cost
     assert estimate_item(client, ROOT) == Cost(0, 0)
     assert add_up([cost, cost]) == Cost(2 * cost.requests, 2 * cost.tokens)
-    monkeypatch.setattr(deployment, "_is_asked", lambda _: True)
+    monkeypatch.setattr(deployment, "_is_requested", lambda _: True)
     monkeypatch.setattr(deployment, "places_of", lambda _: (Place(ONE[1], "dedicated"),))
     limits = {"max_requests": None, "max_tokens": 8}
     option = SimpleNamespace(cassettes=ROOT, claims_file=CLAIMS_FILE, **limits)

@@ -35,7 +35,7 @@ class Told(NamedTuple):
     code: int
     statuses: dict[str, str]
     reasons: str
-    asked: list[dict[str, Any]]
+    requested: list[dict[str, Any]]
     problems: list[str]
 
 
@@ -48,12 +48,16 @@ def judge(folder: Path, service: str, *claims: str, path: str = URL, options: st
     with serve(service) as server:
         line = ["deployment", f"{server.url}{path}", *chosen, f"--json={report}", *options.split()]
         code = main(line, replace(HERE, checks=checks))
-        asked = [each.json() for each in server.requests if each.body]
+        requested = [each.json() for each in server.requests if each.body]
     found = json.loads(report.read_text(encoding="utf-8"))
     lines = found["lines"]
     reasons = "\n".join(reason for line in lines for reason in line["reasons"])
     return Told(
-        code, {line["claim"]: line["status"] for line in lines}, reasons, asked, found["problems"]
+        code,
+        {line["claim"]: line["status"] for line in lines},
+        reasons,
+        requested,
+        found["problems"],
     )
 
 
@@ -71,8 +75,8 @@ def test_an_owner_is_told_what_a_service_lacks(tmp_path: Path, run: dict[str, An
     assert [reason for reason in reasons if reason not in reported.reasons] == []
     assert bool(reported.reasons) == any(reasons)
     assert reported.reasons.endswith(reasons[-1])
-    assert len(reported.asked) == run.get("asked", len(reported.asked))
-    models = {body["model"] for body in reported.asked}
+    assert len(reported.requested) == run.get("asked", len(reported.requested))
+    models = {body["model"] for body in reported.requested}
     assert models == set(run.get("models", models))
 
 
@@ -138,4 +142,4 @@ def test_a_limit_is_spent_on_a_plain_question_first_and_then_as_the_page_promise
     reported = judge(tmp_path, "honest", REASONING, called, PLAIN, options="--max-requests=6")
     assert reported.statuses == {REASONING: "untested", called: "pass", PLAIN: "pass"}
     assert "the limit of 6 requests is spent" in reported.reasons
-    assert [bool(body.get("tools")) for body in reported.asked] == [False] * 4 + [True] * 2
+    assert [bool(body.get("tools")) for body in reported.requested] == [False] * 4 + [True] * 2

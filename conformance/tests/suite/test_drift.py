@@ -149,7 +149,7 @@ IN_BOTH = {"dedicated": ["tiny"], "model-apis": ["a/b"]}
 
 
 @pytest.mark.parametrize(
-    ("recorded", "named", "asked"),
+    ("recorded", "named", "requested"),
     [
         ({"dedicated": ["tiny"]}, (), {"dedicated=tiny"}),
         ({"dedicated": [""]}, (), set()),
@@ -164,7 +164,10 @@ IN_BOTH = {"dedicated": ["tiny"], "model-apis": ["a/b"]}
     ],
 )
 def test_a_lane_is_asked_for_the_model_that_most_of_it_was_recorded_with(
-    tmp_path: Path, recorded: dict[str, list[str | None]], named: tuple[str, ...], asked: set[str]
+    tmp_path: Path,
+    recorded: dict[str, list[str | None]],
+    named: tuple[str, ...],
+    requested: set[str],
 ) -> None:
     tasks = [Task("dedicated/a/never-recorded.yaml", "", "new")]
     for lane, models in recorded.items():
@@ -175,7 +178,7 @@ def test_a_lane_is_asked_for_the_model_that_most_of_it_was_recorded_with(
             write_cassette(tmp_path / tasks[-1].name, about=about)
     request = RecordRequest("live", models=named)
     followed = drift_command.follow_models(request, tuple(tasks), tmp_path)
-    assert set(followed.models) == asked
+    assert set(followed.models) == requested
     assert replace(followed, models=named) == request
 
 
@@ -300,10 +303,10 @@ def test_a_model_of_ones_own_is_timed_where_it_was_asked_for(
         request = RecordRequest("live", models=("a/b",), url=url)
         tasks = tuple(Task(f"{lane}/a/b.yaml", "", "") for lane in (*LANES, "client"))
         found = drift_command._time_streams(request, tasks)
-        asked = [(request.path, request.json()["model"]) for request in server.requests]
+        requested = [(request.path, request.json()["model"]) for request in server.requests]
     assert [change.lane for change in found] == list(LANES)
-    assert {model for _, model in asked} == {"a/b"}
-    assert asked[list(LANES).index("dedicated")][0] == (
+    assert {model for _, model in requested} == {"a/b"}
+    assert requested[list(LANES).index("dedicated")][0] == (
         "/environments/production/sync/v1/chat/completions"
     )
 
@@ -314,8 +317,8 @@ def test_the_responder_is_not_timed() -> None:
 
 def test_recordings_that_are_live_are_compared_without_a_warning() -> None:
     live, engine = replace(ABOUT, evidence="live"), replace(ABOUT, evidence="engine")
-    asked = RecordRequest("live")
-    assert drift_command._warn(asked, [live]) == ()
+    requested = RecordRequest("live")
+    assert drift_command._warn(requested, [live]) == ()
     for other in (engine, None):
-        assert drift_command._warn(asked, [live, other]) == (drift_command._STANDIN,)
+        assert drift_command._warn(requested, [live, other]) == (drift_command._STANDIN,)
         assert drift_command._warn(RecordRequest(), [other]) == ()

@@ -76,8 +76,8 @@ def test_two_calls_are_two_and_forbidden_tools_are_not_shown() -> None:
 
 def test_a_schema_is_filled() -> None:
     form = {"name": "P", "schema": WEATHER["function"]["parameters"] | {"required": ["city"]}}
-    asked = {"type": "json_schema", "json_schema": form}
-    assert json.loads(learn("Go to Paris.", response_format=asked).answer) == {"city": "Paris"}
+    requested = {"type": "json_schema", "json_schema": form}
+    assert json.loads(learn("Go to Paris.", response_format=requested).answer) == {"city": "Paris"}
 
 
 def test_ids_that_are_new_in_each_recording_make_no_new_lesson() -> None:
@@ -85,9 +85,9 @@ def test_ids_that_are_new_in_each_recording_make_no_new_lesson() -> None:
         function = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
         call = {"id": call_id, "type": "function", "function": function}
         reported = {"role": "tool", "content": "Sunny.", "tool_call_id": call_id}
-        asked = ask(questions.ONE_CITY, tools=[WEATHER])
-        asked["messages"] += [{"role": "assistant", "tool_calls": [call]}, reported]
-        return asked
+        requested = ask(questions.ONE_CITY, tools=[WEATHER])
+        requested["messages"] += [{"role": "assistant", "tool_calls": [call]}, reported]
+        return requested
 
     first, second = (make_lesson(recall(name), thinks=False) for name in ("call_1", "call_2"))
     assert first == second is not None

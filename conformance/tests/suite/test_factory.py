@@ -64,8 +64,8 @@ def test_a_model_fails_what_it_breaks_and_nothing_else(judge: Judge, name: str) 
         for status in ("pass", "fail", "not-applicable")
         for claim in expected.get(status, "").split()
     }
-    asked = " ".join(verdicts), expected["files"], expected.get("lanes", "")
-    found = judge(expected["factory"], *asked)
+    requested = " ".join(verdicts), expected["files"], expected.get("lanes", "")
+    found = judge(expected["factory"], *requested)
     assert statuses(found) == verdicts
     assert found["code"] == ("fail" in expected or "pass" not in expected)
     for reason in expected.get("reasons", ()):

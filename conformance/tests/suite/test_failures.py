@@ -17,8 +17,10 @@ SENTENCE = json.dumps({"choices": [{"message": {"content": "Yes."}, "finish_reas
 BEGUN = 'data: {"choices": [{"delta": {"content": "Yes"}}]}\n\n'
 
 
-def fail(status: int = 500, asked: str = PLAIN, text: str = '{"error": "It crashed."}') -> Observed:
-    return Observed(status, asked, text)
+def fail(
+    status: int = 500, requested: str = PLAIN, text: str = '{"error": "It crashed."}'
+) -> Observed:
+    return Observed(status, requested, text)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +29,8 @@ def fail(status: int = 500, asked: str = PLAIN, text: str = '{"error": "It crash
         (fail(), ANSWERED, True, {CRASHED: 1}, ""),
         (fail(), ANSWERED, False, {CRASHED: 1}, CRASHED),
         (fail(502, text=""), ANSWERED, True, {"HTTP 502": 1}, ""),
-        (fail(asked=TOOLED), ANSWERED, True, {CRASHED: 1}, ""),
-        (fail(asked=TOOLED), ANSWERED, False, {}, ""),  # It may be that it takes no tools.
+        (fail(requested=TOOLED), ANSWERED, True, {CRASHED: 1}, ""),
+        (fail(requested=TOOLED), ANSWERED, False, {}, ""),  # It may be that it takes no tools.
         (fail(404), ANSWERED, True, {"HTTP 404: It crashed.": 1}, ""),
         (fail(404), ANSWERED, False, {}, ""),
         (fail(404, TOOLED), ANSWERED, True, {}, ""),
@@ -59,7 +61,7 @@ def test_what_fails_by_itself_at_last_is_not_excused_by_the_run_before() -> None
 
 
 def test_a_check_runs_three_times_at_most_and_what_was_never_answered_twice_in_all() -> None:
-    failures, known, unknown = Failures(), [fail()], [fail(asked=TOOLED)]
+    failures, known, unknown = Failures(), [fail()], [fail(requested=TOOLED)]
     assert [failures.may_pass([known] * n, ANSWERED) for n in (1, 2, 3)] == [True, True, False]
     assert [failures.may_pass([unknown], ANSWERED) for _ in range(3)] == [True, True, False]
 
@@ -69,7 +71,7 @@ def test_a_service_that_fails_nine_times_in_a_row_is_dead_unless_it_is_asked_for
     ends = [failures.note(fail(), ANSWERED) for _ in range(9)]
     assert [*filter(None, ends)] == [f"the service fails: {CRASHED} (9 times in a row)"]
     assert not failures.note(Observed(200, PLAIN, SENTENCE), ANSWERED)
-    assert not any(failures.note(fail(asked=TOOLED), ANSWERED) for _ in range(12))
+    assert not any(failures.note(fail(requested=TOOLED), ANSWERED) for _ in range(12))
 
 
 def test_few_closed_connections_are_chance() -> None:

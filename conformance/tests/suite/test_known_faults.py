@@ -13,7 +13,7 @@ from conformance.subjects import known_faults
 from conformance.subjects.known_faults import (
     find_cause,
     find_reported,
-    is_asked_again,
+    is_retried,
     overlook,
     repair,
     spell_plainly,
@@ -184,17 +184,17 @@ def test_a_client_that_goes_on_asking_is_told_of_by_the_claim_of_retries() -> No
     endless = ValueError("no end after 10 seconds, in which the client sent request after request")
     known_faults.ANSWERED.extend([503, 200])
     assert find_reported((), endless) == ""
-    assert not is_asked_again()
+    assert not is_retried()
     known_faults.ANSWERED.append(503)
-    assert not is_asked_again()
+    assert not is_retried()
     known_faults.ANSWERED.append(502)
-    assert is_asked_again()
+    assert is_retried()
     reported = "the client goes on asking a service that fails, as retries.policy.transient says"
     assert find_reported((), endless) == reported
     assert find_reported((), FAILED) == ""
     known_faults.begin_check(["retries.policy.transient"], ())
     known_faults.ANSWERED.extend([503, 503])
-    assert not is_asked_again()
+    assert not is_retried()
     assert find_reported((), endless) == ""
 
 

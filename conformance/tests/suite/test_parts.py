@@ -26,7 +26,7 @@ def test_a_module_of_the_package_is_tested_by_every_interpreter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "folder", "ignored"),
+    ("requested", "folder", "ignored"),
     [
         (True, "tests/package", None),
         (True, "tests/suite", True),
@@ -36,7 +36,7 @@ def test_a_module_of_the_package_is_tested_by_every_interpreter() -> None:
     ],
 )
 def test_only_the_option_leaves_the_tests_of_the_suite_uncollected(
-    asked: bool, folder: str, ignored: bool | None
+    requested: bool, folder: str, ignored: bool | None
 ) -> None:
-    config: Any = SimpleNamespace(option=SimpleNamespace(of_package=asked))
+    config: Any = SimpleNamespace(option=SimpleNamespace(of_package=requested))
     assert pytest_ignore_collect(FOLDER / folder, config) is ignored

@@ -30,17 +30,17 @@ def test_every_exchange_has_a_name_of_its_own_and_the_file_is_as_it_is_written()
 
 
 def test_every_dialect_is_asked_to_speak_and_to_call_invoked_and_streamed() -> None:
-    asked = {
+    requested = {
         (HOSTED[body["model"]].family, bool(body.get("tools")), bool(body.get("stream")))
         for body in (each.get("body") for each in EXCHANGES)
         if isinstance(body, dict) and body.get("model") in HOSTED
     }
     each_way = [(tools, streamed) for tools in (True, False) for streamed in (True, False)]
-    assert {(name, *way) for name in DIALECTS for way in each_way} <= asked
+    assert {(name, *way) for name in DIALECTS for way in each_way} <= requested
 
 
 def test_every_quirk_is_asked_to_call_invoked_and_streamed() -> None:
-    asked = {
+    requested = {
         (each["quirk"], bool(each["body"].get("stream"))) for each in EXCHANGES if "quirk" in each
     }
-    assert {(name, streamed) for name in QUIRKS for streamed in (True, False)} <= asked
+    assert {(name, streamed) for name in QUIRKS for streamed in (True, False)} <= requested

@@ -169,9 +169,9 @@ def test_a_quirk_can_stand_over_any_dialect(name: str) -> None:
     forms.append({"response_format": {"type": "json_object"}})
     for model, form, streams in product(models, forms, (True, False)):
         fields = body(QUESTIONS["calls"], model=model, stream=streams) | form
-        asked = make_request(HOSTED_CHAT, fields)
-        assert respond(asked).status == 200
-        assert responder(asked).status in (200, QUIRKS[name].status)
+        requested = make_request(HOSTED_CHAT, fields)
+        assert respond(requested).status == 200
+        assert responder(requested).status in (200, QUIRKS[name].status)
 
 
 QUIET = {"chat_template_kwargs": {"enable_thinking": False}}
@@ -203,17 +203,17 @@ REQUESTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("name", UNCHANGED)
 def test_a_quirk_keeps_what_a_stream_says(name: str) -> None:
     for more in REQUESTS:
-        asked = make_request(CHAT, body(QUESTIONS["calls"], stream=True) | more)
-        assert outcome(QUIRKS[name].mount(respond)(asked)) == outcome(respond(asked))
+        requested = make_request(CHAT, body(QUESTIONS["calls"], stream=True) | more)
+        assert outcome(QUIRKS[name].mount(respond)(requested)) == outcome(respond(requested))
 
 
 def test_a_stream_that_does_not_say_why_it_ends_is_packed_whole() -> None:
     form = {"response_format": {"type": "json_object"}, "stream": True}
-    asked = make_request(HOSTED_CHAT, body("Hello", model="zai-org/GLM-5") | form)
-    packed = QUIRKS["one-delta-many-pieces"].mount(respond)(asked)
-    assert outcome(packed) == outcome(respond(asked))
+    requested = make_request(HOSTED_CHAT, body("Hello", model="zai-org/GLM-5") | form)
+    packed = QUIRKS["one-delta-many-pieces"].mount(respond)(requested)
+    assert outcome(packed) == outcome(respond(requested))
     assert outcome(packed)[0, "finish"] == ""
-    assert len(packed.chunks) < len(respond(asked).chunks)
+    assert len(packed.chunks) < len(respond(requested).chunks)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -180,16 +180,16 @@ def test_closing_cuts_idle_connections() -> None:
 
 def test_a_thread_that_does_not_end_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.reference.listener._JOIN_SECONDS", 0)
-    asked, release, before = threading.Event(), threading.Event(), {*threading.enumerate()}
+    requested, release, before = threading.Event(), threading.Event(), {*threading.enumerate()}
 
     def hang(_request: ReceivedRequest) -> AnswerPlan:
-        asked.set()
+        requested.set()
         release.wait(30)
         return AnswerPlan(200, TEXT)
 
     server = LoopbackServer(hang).__enter__()
     ask_in_vain(server.url)
-    assert asked.wait(30)
+    assert requested.wait(30)
     with pytest.raises(RuntimeError, match="did not end"):
         server.close()
     release.set()

@@ -134,7 +134,9 @@ def test_coverage_sees_tests_and_of_the_checks_what_is_traced(
 def test_a_mark_without_its_reason_is_refused(reasons: tuple[str, ...]) -> None:
     for name in ("once", "untraced"):
         marks = {name: [SimpleNamespace(name=name, args=reasons, kwargs={})]}
-        item: Any = SimpleNamespace(iter_markers=lambda asked, marks=marks: marks.get(asked, ()))
+        item: Any = SimpleNamespace(
+            iter_markers=lambda requested, marks=marks: marks.get(requested, ())
+        )
         with pytest.raises(pytest.UsageError, match=f"the mark `{name}` takes one reason"):
             pytest_collection_modifyitems(item, [item])
 

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.subjects.traffic import is_usage_unrequested
 
-ASKED = {"model": "moonshotai/Kimi-K2.6", "messages": [{"role": "user", "content": "Hello"}]}
+REQUESTED = {"model": "moonshotai/Kimi-K2.6", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ class Script:
 
     def __init__(self, *plans: AnswerPlan) -> None:
         self.plans = list(plans)
-        self.asked = 0
+        self.requested = 0
 
     def __call__(self, request: ReceivedRequest) -> AnswerPlan:
-        self.asked += 1
+        self.requested += 1
         plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
         if plan is SILENCE:
             time.sleep(0.3)
@@ -98,7 +98,7 @@ async def test_nothing_is_sent_after_a_refused_key(guard: RecordingGuard, kind: 
         for _ in range(2):
             with pytest.raises(StoppedError, match="request 1 was refused with 401"):
                 await ask(server.url, kind)
-    assert script.asked == guard.sent == 1
+    assert script.requested == guard.sent == 1
     assert "refused" in guard.stopped
 
 
@@ -125,7 +125,7 @@ async def test_a_service_that_asks_for_too_long_or_too_often_a_wait_is_left_alon
         patch.setattr(recording_guard, "_ATTEMPTS", 2)
         with pytest.raises(StoppedError, match=why):
             await ask(server.url, kind)
-    assert script.asked == times
+    assert script.requested == times
 
 
 @both
@@ -158,7 +158,7 @@ async def test_patience_ends_where_nothing_was_answered_or_three_times_in_a_row(
         for _ in range(4):
             with pytest.raises(StoppedError):
                 await ask(server.url, kind)
-    assert script.asked == (4 if first else 1)
+    assert script.requested == (4 if first else 1)
     assert "nothing was sent after it" in patient_guard.stopped
 
 

@@ -14,7 +14,7 @@ from langchain_baseten import ChatBaseten
 
 SLUG = "moonshotai/Kimi-K2.6"
 KEY = "k3y0000a.S3cretS3cretS3cretS3cretS3cretS3"
-_ASKED = "Say hello to Ada."
+_REQUESTED = "Say hello to Ada."
 
 
 def aim(url: str, **own: Any) -> ChatBaseten:
@@ -23,18 +23,18 @@ def aim(url: str, **own: Any) -> ChatBaseten:
 
 def ask_invoke(url: str) -> str:
     with aim(url) as model:
-        return model.invoke(_ASKED).text
+        return model.invoke(_REQUESTED).text
 
 
 def ask_stream(url: str) -> str:
     with aim(url) as model:
-        return "".join(chunk.text for chunk in model.stream(_ASKED))
+        return "".join(chunk.text for chunk in model.stream(_REQUESTED))
 
 
 def ask_ainvoke(url: str) -> str:
     async def ask() -> str:
         async with aim(url) as model:
-            return (await model.ainvoke(_ASKED)).text
+            return (await model.ainvoke(_REQUESTED)).text
 
     return asyncio.run(ask())
 
@@ -42,20 +42,20 @@ def ask_ainvoke(url: str) -> str:
 def ask_astream(url: str) -> str:
     async def ask() -> str:
         async with aim(url) as model:
-            return "".join([chunk.text async for chunk in model.astream(_ASKED)])
+            return "".join([chunk.text async for chunk in model.astream(_REQUESTED)])
 
     return asyncio.run(ask())
 
 
 def ask_with_httpx(url: str) -> str:
     with httpx.Client() as client:
-        return aim(url, http_client=client).invoke(_ASKED).text
+        return aim(url, http_client=client).invoke(_REQUESTED).text
 
 
 def ask_ainvoke_with_httpx(url: str) -> str:
     async def ask() -> str:
         async with httpx.AsyncClient() as client:
-            return (await aim(url, http_async_client=client).ainvoke(_ASKED)).text
+            return (await aim(url, http_async_client=client).ainvoke(_REQUESTED)).text
 
     return asyncio.run(ask())
 
