@@ -115,6 +115,15 @@ def test_a_client_that_is_answered_or_asks_nobody_is_refused_nothing(name: str) 
     assert probes.find_refusal(LANES["model-apis"]) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "answers"), [("of_ours", 0), ("of_no_calls", 0), ("of_a_memory", 1)]
+)
+def test_a_client_that_answers_from_a_cache_is_found(name: str, answers: int) -> None:
+    choose(f"{FACTORIES}:{name}")
+    sentence = probes.find_memory(LANES["dedicated"])
+    assert sentence.count("answers from a cache what it was asked before") == answers
+
+
 def test_what_has_no_end_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conformance.subjects.time_limit._LIMITS", (0.1,))
     monkeypatch.setattr("conformance.subjects.time_limit._endless", [])
@@ -144,6 +153,13 @@ def test_what_a_client_breaks_wherever_it_is_asked_for_is_known(
 ) -> None:
     choose(f"{FACTORIES}:{name}")
     assert probes.find_broken(LANES["dedicated"]) == broken
+
+
+def test_a_client_that_waits_for_done_is_known() -> None:
+    choose("conformance.tests.suite.another_style:make_impatient")
+    assert probes.find_broken(LANES["model-apis"]) == {"streaming.end.without-done"}
+    # Where each stream ends with [DONE], it breaks nothing.
+    assert "streaming.end.without-done" not in probes.find_broken(LANES["dedicated"])
 
 
 def test_a_client_that_raises_where_it_has_tools_returns_no_call() -> None:
